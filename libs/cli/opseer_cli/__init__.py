@@ -1,0 +1,3 @@
+"""The `opseer` command and the one-machine supervisor."""
+
+from __future__ import annotations

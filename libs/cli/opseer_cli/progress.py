@@ -1,0 +1,54 @@
+"""A collection run in the terminal: stage, bar and time left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from opseer_cli.client import Gateway
+from opseer_common.errors import OpseerError
+
+_INTERVAL = 0.5
+
+
+async def follow(gateway: Gateway, source: str, console: Console) -> dict[str, Any]:
+    """Show the run of `source` until it is over; return the row at its end.
+
+    Raises OpseerError when the provider refuses the key meanwhile.
+    """
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(f"collecting from {source}", total=None)
+        while True:
+            row = await gateway.integration(source)
+            if row["state"] == "auth_failed":
+                error = row["last_error"] or {"detail": "the key was refused"}
+                raise OpseerError(f"AUTH_FAILED: {error['detail']}")
+            progress = row["progress"]
+            if progress is None and row["state"] != "collecting":
+                return row
+            if progress is not None:
+                bar.update(
+                    task,
+                    description=f"{source}: {progress['stage']}",
+                    completed=progress["done"] or 0,
+                    total=progress["total"],
+                )
+            await asyncio.sleep(_INTERVAL)

@@ -1,0 +1,131 @@
+"""Commands against a running gateway: report, connect, refresh, disconnect."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from opseer_cli import settings
+from opseer_cli.client import Gateway
+from opseer_cli.client import gateway as gateway_at
+from opseer_cli.progress import follow
+from opseer_common.errors import ConfigError
+
+_console = Console(stderr=True, highlight=False)
+_KEY_LIMIT = 4096
+
+
+class Source(StrEnum):
+    """A payment channel."""
+
+    STRIPE = "stripe"
+    REVENUECAT = "revenuecat"
+    POLAR = "polar"
+
+
+class Form(StrEnum):
+    """How a report is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
+Url = Annotated[
+    str | None, typer.Option(help="The gateway; default from OPSEER_PUBLIC_URL.")
+]
+Token = Annotated[
+    str | None, typer.Option(help="An API token; OPSEER_TOKEN keeps it out of ps.")
+]
+
+
+def report(
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: yesterday.")
+    ] = None,
+    form: Annotated[Form, typer.Option("--format")] = Form.TEXT,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Print the daily report."""
+
+    async def ask(api: Gateway) -> None:
+        day = date.date() if date else None
+        text = await api.report(day, form.value)
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+    _call(ask, url, token)
+
+
+def connect(
+    source: Source,
+    *,
+    key_stdin: Annotated[
+        bool, typer.Option("--key-stdin", help="Read the key from standard input.")
+    ] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Connect a payment channel with a read-only key."""
+    if not key_stdin:
+        raise ConfigError(
+            "give --key-stdin and the key on standard input: "
+            "an argument would show in the list of processes"
+        )
+    key = sys.stdin.read(_KEY_LIMIT).strip()
+
+    async def ask(api: Gateway) -> None:
+        await api.connect(source.value, key)
+        await _until_done(api, source)
+
+    _call(ask, url, token)
+
+
+def refresh(source: Source, url: Url = None, token: Token = None) -> None:
+    """Fetch the last 90 days again."""
+
+    async def ask(api: Gateway) -> None:
+        await api.refresh(source.value)
+        await _until_done(api, source)
+
+    _call(ask, url, token)
+
+
+def disconnect(source: Source, url: Url = None, token: Token = None) -> None:
+    """Delete a channel's key, transactions, movements and reports."""
+
+    async def ask(api: Gateway) -> None:
+        await api.disconnect(source.value)
+        _console.print(f"{source.value} is disconnected; its data are gone")
+
+    _call(ask, url, token)
+
+
+async def _until_done(api: Gateway, source: Source) -> None:
+    """Show the run and what it left."""
+    row = await follow(api, source.value, _console)
+    flags = f" ({', '.join(row['flags'])})" if row["flags"] else ""
+    _console.print(f"{source.value}: {row['state']}{flags}")
+
+
+def _call(
+    ask: Callable[[Gateway], Awaitable[None]], url: str | None, token: str | None
+) -> None:
+    """Run `ask` against the gateway that the options or the settings name."""
+    chosen = settings.read()
+    secret = token or chosen.token
+    if secret is None:
+        raise ConfigError("set OPSEER_TOKEN or give --token: an API token of yours")
+
+    async def work() -> None:
+        async with gateway_at(url or chosen.url, secret) as api:
+            await ask(api)
+
+    asyncio.run(work())

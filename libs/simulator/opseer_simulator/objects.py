@@ -1,0 +1,412 @@
+"""Payment objects as Stripe's API 2025-08-27.basil shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opseer_simulator.catalogue import CURRENCY
+from opseer_simulator.records import (
+    Charge,
+    Customer,
+    Dispute,
+    Intent,
+    Payout,
+    Refund,
+    Transaction,
+)
+from opseer_simulator.timeline import DAY
+
+Json = dict[str, Any]
+"""A JSON object."""
+
+NO_ADDRESS: Json = dict.fromkeys(
+    ("city", "country", "line1", "line2", "postal_code", "state")
+)
+_EVIDENCE = (
+    "access_activity_log billing_address cancellation_policy "
+    "cancellation_policy_disclosure cancellation_rebuttal customer_communication "
+    "customer_email_address customer_name customer_purchase_ip customer_signature "
+    "duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id "
+    "product_description receipt refund_policy refund_policy_disclosure "
+    "refund_refusal_explanation service_date service_documentation shipping_address "
+    "shipping_carrier shipping_date shipping_documentation shipping_tracking_number "
+    "uncategorized_file uncategorized_text"
+).split()
+
+
+def listing(url: str, data: list[Any]) -> Json:
+    """Return a nested list: the first ten, and where the rest is."""
+    return {
+        "object": "list",
+        "data": data[:10],
+        "has_more": len(data) > 10,  # noqa: PLR2004 - Stripe's number
+        "url": url,
+    }
+
+
+def balance(transactions: list[Transaction], now: int, *, livemode: bool) -> Json:
+    """Return the balance at a unix second: available and still clearing."""
+    available = sum(t.net for t in transactions if t.available_on <= now)
+    pending = sum(t.net for t in transactions if t.available_on > now)
+
+    def rows(amount: int) -> list[Json]:
+        kinds = {"card": amount}
+        return [{"amount": amount, "currency": CURRENCY, "source_types": kinds}]
+
+    return {
+        "object": "balance",
+        "available": rows(available),
+        "connect_reserved": [{"amount": 0, "currency": CURRENCY}],
+        "livemode": livemode,
+        "pending": rows(pending),
+    }
+
+
+def transaction(record: Transaction, *, available: bool) -> Json:
+    """Return a balance transaction; `available` once its time has come."""
+    fees = []
+    if record.fee:
+        what = "Dispute fee" if record.category == "dispute" else "Stripe processing fees"
+        fees.append(
+            {
+                "amount": record.fee,
+                "application": None,
+                "currency": CURRENCY,
+                "description": what,
+                "type": "stripe_fee",
+            }
+        )
+    return {
+        "id": record.id,
+        "object": "balance_transaction",
+        "amount": record.amount,
+        "available_on": record.available_on,
+        "balance_type": "payments",
+        "created": record.created,
+        "currency": CURRENCY,
+        "description": record.description,
+        "exchange_rate": None,
+        "fee": record.fee,
+        "fee_details": fees,
+        "net": record.net,
+        "reporting_category": record.category,
+        "source": record.source,
+        "status": "available" if available else "pending",
+        "type": record.type,
+    }
+
+
+def customer(record: Customer, *, livemode: bool) -> Json:
+    """Return a customer."""
+    return {
+        "id": record.id,
+        "object": "customer",
+        "address": NO_ADDRESS,
+        "balance": 0,
+        "created": record.created,
+        "currency": CURRENCY,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": record.email,
+        "invoice_prefix": record.invoice_prefix,
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": payment_method(record.id),
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": livemode,
+        "metadata": {},
+        "name": record.name,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+
+
+def payment_method(customer_id: str) -> str:
+    """Return the id of the customer's one payment method."""
+    return "pm_" + customer_id.removeprefix("cus_")
+
+
+def charge(record: Charge, *, livemode: bool) -> Json:
+    """Return a charge; its refunds only come when expanded."""
+    failed = record.status == "failed"
+    return {
+        "id": record.id,
+        "object": "charge",
+        "amount": record.amount,
+        "amount_captured": 0 if failed else record.amount,
+        "amount_refunded": record.refunded,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": record.transaction,
+        "billing_details": {
+            "address": NO_ADDRESS,
+            "email": record.customer.email,
+            "name": record.customer.name,
+            "phone": None,
+            "tax_id": None,
+        },
+        "calculated_statement_descriptor": "MADE UP COMPANY",
+        "captured": not failed,
+        "created": record.created,
+        "currency": CURRENCY,
+        "customer": record.customer.id,
+        "description": record.description,
+        "disputed": record.disputed,
+        "failure_balance_transaction": record.failure_transaction,
+        "failure_code": "card_declined" if record.decline else None,
+        "failure_message": "Your card was declined." if record.decline else None,
+        "fraud_details": {},
+        "livemode": livemode,
+        "metadata": {},
+        "on_behalf_of": None,
+        "outcome": _outcome(record),
+        "paid": not failed,
+        "payment_intent": record.intent,
+        "payment_method": payment_method(record.customer.id),
+        "payment_method_details": _method_details(record),
+        "presentment_details": None,
+        "radar_options": {},
+        "receipt_email": None,
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": record.refunded == record.amount,
+        "review": None,
+        "shipping": None,
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": record.status,
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def _outcome(record: Charge) -> Json:
+    declined = record.decline is not None and record.failure_transaction is None
+    return {
+        "advice_code": "try_again_later" if declined else None,
+        "network_advice_code": None,
+        "network_decline_code": "51" if declined else None,
+        "network_status": "declined_by_network" if declined else "approved_by_network",
+        "reason": record.decline if declined else None,
+        "risk_level": "normal",
+        "seller_message": "The bank refused." if declined else "Payment complete.",
+        "type": "issuer_declined" if declined else "authorized",
+    }
+
+
+def _method_details(record: Charge) -> Json:
+    if record.method != "card":
+        return {
+            "type": record.method,
+            record.method: {
+                "account_holder_type": "company",
+                "account_type": "checking",
+                "bank_name": "MADE UP BANK",
+                "last4": "6789",
+                "routing_number": "110000000",
+            },
+        }
+    return {
+        "type": "card",
+        "card": {
+            "amount_authorized": record.amount,
+            "authorization_code": None,
+            "brand": "visa",
+            "checks": {
+                "address_line1_check": None,
+                "address_postal_code_check": None,
+                "cvc_check": "pass",
+            },
+            "country": "US",
+            "exp_month": 8,
+            "exp_year": 2035,
+            "extended_authorization": {"status": "disabled"},
+            "fingerprint": record.customer.invoice_prefix,
+            "funding": "credit",
+            "incremental_authorization": {"status": "unavailable"},
+            "installments": None,
+            "last4": "4242",
+            "mandate": None,
+            "multicapture": {"status": "unavailable"},
+            "network": "visa",
+            "network_token": {"used": False},
+            "network_transaction_id": None,
+            "overcapture": {
+                "maximum_amount_capturable": record.amount,
+                "status": "unavailable",
+            },
+            "regulated_status": "unregulated",
+            "three_d_secure": None,
+            "transaction_link_id": None,
+            "wallet": None,
+        },
+    }
+
+
+def refund(record: Refund) -> Json:
+    """Return a refund."""
+    return {
+        "id": record.id,
+        "object": "refund",
+        "amount": record.amount,
+        "balance_transaction": record.transaction,
+        "charge": record.charge,
+        "created": record.created,
+        "currency": CURRENCY,
+        "destination_details": {
+            "card": {
+                "reference_status": "pending",
+                "reference_type": "acquirer_reference_number",
+                "type": "refund",
+            },
+            "type": "card",
+        },
+        "metadata": {},
+        "payment_intent": record.intent,
+        "reason": "requested_by_customer",
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "succeeded",
+        "transfer_reversal": None,
+    }
+
+
+def dispute(record: Dispute, *, livemode: bool) -> Json:
+    """Return a dispute with the balance transactions it made, none for an inquiry."""
+    inquiry = not record.transactions
+    return {
+        "id": record.id,
+        "object": "dispute",
+        "amount": record.amount,
+        "balance_transactions": [
+            transaction(moved, available=True) for moved in record.transactions
+        ],
+        "charge": record.charge,
+        "created": record.created,
+        "currency": CURRENCY,
+        "enhanced_eligibility_types": [],
+        "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": record.created + 14 * DAY,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": inquiry,
+        "livemode": livemode,
+        "metadata": {},
+        "payment_intent": record.intent,
+        "payment_method_details": {
+            "card": {
+                "brand": "visa",
+                "case_type": "inquiry" if inquiry else "chargeback",
+                "network_reason_code": "10.4",
+            },
+            "type": "card",
+        },
+        "reason": record.reason,
+        "status": record.status,
+    }
+
+
+def intent(record: Intent, *, livemode: bool) -> Json:
+    """Return a payment intent."""
+    error = None
+    if record.decline is not None:
+        error = {
+            "charge": record.latest_charge,
+            "code": "card_declined",
+            "decline_code": record.decline,
+            "message": "Your card was declined.",
+            "type": "card_error",
+        }
+    paid = record.status == "succeeded"
+    return {
+        "id": record.id,
+        "object": "payment_intent",
+        "amount": record.amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": record.amount if paid else 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": None,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic",
+        "client_secret": None,
+        "confirmation_method": "automatic",
+        "created": record.created,
+        "currency": CURRENCY,
+        "customer": record.customer,
+        "customer_account": None,
+        "description": record.description,
+        "excluded_payment_method_types": None,
+        "last_payment_error": error,
+        "latest_charge": record.latest_charge,
+        "livemode": livemode,
+        "metadata": {},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": payment_method(record.customer),
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": [record.method],
+        "processing": None,
+        "receipt_email": None,
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": record.status,
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def payout(record: Payout, *, livemode: bool) -> Json:
+    """Return a payout."""
+    return {
+        "id": record.id,
+        "object": "payout",
+        "amount": record.amount,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "arrival_date": record.arrival,
+        "automatic": True,
+        "balance_transaction": record.transaction,
+        "created": record.created,
+        "currency": CURRENCY,
+        "description": "STRIPE PAYOUT",
+        "destination": "ba_" + record.id.removeprefix("po_"),
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "livemode": livemode,
+        "metadata": {},
+        "method": "standard",
+        "original_payout": None,
+        "payout_method": None,
+        "reconciliation_status": "completed",
+        "reversed_by": None,
+        "source_type": "card",
+        "statement_descriptor": None,
+        "status": record.status,
+        "trace_id": None,
+        "type": "bank_account",
+    }

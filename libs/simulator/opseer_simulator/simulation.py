@@ -1,0 +1,62 @@
+"""The simulated account as it stands now: the company, its clock, its truth."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from opseer_simulator.books import Books
+from opseer_simulator.clock import Clock, utc_now
+from opseer_simulator.company import Company
+from opseer_simulator.truth import Truth, count_truth
+
+CUSTOMERS = 340
+"""The default size: about 12,000 dollars of MRR and 15 to 20 charges a day."""
+
+
+class Simulation:
+    """One company behind one account, seen at `now` plus an offset.
+
+    `customers` is its size; `now` returns an aware instant. Looking later lives the
+    company on; looking earlier (tests do) lives it anew, with the same history.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        epoch: date,
+        customers: int = CUSTOMERS,
+        now: Clock = utc_now,
+    ) -> None:
+        self.seed = seed
+        self.epoch = epoch
+        self.customers = customers
+        self.offset_seconds = 0
+        self._now = now
+        self._company = Company(seed, epoch, customers)
+
+    def now(self) -> int:
+        """Return the present unix second, the offset included."""
+        return int(self._now().timestamp()) + self.offset_seconds
+
+    def books(self) -> Books:
+        """Return the books as they stand at `now()`."""
+        now = self.now()
+        if now < self._company.lived_until:
+            self._company = Company(self.seed, self.epoch, self.customers)
+        self._company.live_until(now)
+        return self._company.books
+
+    def today(self) -> date:
+        """Return the present day in UTC."""
+        return datetime.fromtimestamp(self.now(), UTC).date()
+
+
+def truth_of(
+    simulation: Simulation, timezone: str, first: date, last: date
+) -> Truth:
+    """Return the truth of the local days `first` to `last`, both included.
+
+    Raises zoneinfo.ZoneInfoNotFoundError for an unknown zone.
+    """
+    books = simulation.books()
+    return count_truth(books.ledger, timezone, first, last, simulation.now())

@@ -1,0 +1,306 @@
+"""The customers: who comes when, what each signs up for and does afterwards."""
+
+from __future__ import annotations
+
+import random
+
+from opseer_simulator.books import Books
+from opseer_simulator.catalogue import Plan
+from opseer_simulator.payments import Payments
+from opseer_simulator.records import Charge, Customer
+from opseer_simulator.subscriptions import Offer, Subscriptions
+from opseer_simulator.timeline import DAY, HOUR, Deck, Timeline
+
+_STORIES = {
+    "stays": 14,
+    "signs_up_slowly": 2,
+    "tries_and_stays": 4,
+    "tries_and_leaves": 2,
+    "leaves_in_trial": 1,
+    "never_pays": 1,
+    "comes_with_forever_coupon": 2,
+    "comes_with_once_coupon": 2,
+    "earns_coupon": 1,
+    "upgrades": 3,
+    "downgrades": 2,
+    "pays_ahead": 1,
+    "grows_and_shrinks": 4,
+    "up_and_down_in_a_day": 1,
+    "leaves_now": 3,
+    "leaves_at_end": 3,
+    "thinks_again": 2,
+    "comes_back": 2,
+    "subscribes_twice": 1,
+    "leaves_on_first_day": 1,
+    "buys_once": 3,
+    "pays_by_bank": 1,
+    "bounces": 1,
+}
+_PLANS = {"monthly": 19, "seats": 12, "quarterly": 5, "yearly": 5, "weekly": 9}
+_SALES = {
+    "keeps": 140,
+    "full_refund": 5,
+    "partial_refund": 4,
+    "dispute_lost": 1,
+    "dispute_won": 1,
+    "inquiry": 1,
+}
+_FIRST_DAYS = 30
+_SHARE_OF_FIRST_DAYS = (65, 100)
+_NEW_A_DAY = (7, 1000)
+_ONCE_A_DAY = (4, 1000)
+_FIRST = "Ada Ben Chloe Dario Elif Femi Grete Hana Ivo Jun Kaya Liam Mina Noor Otto Pia"
+_LAST = "Abara Bauer Costa Dahl Evans Fujii Garcia Haas Ito Jansen Kim Lopez Moreau Novak"
+
+
+class Stories:
+    """Deals each new customer a story and lives it. `size`: roughly how many stay."""
+
+    def __init__(
+        self,
+        rng: random.Random,
+        books: Books,
+        timeline: Timeline,
+        payments: Payments,
+        subscriptions: Subscriptions,
+        size: int,
+    ) -> None:
+        self._rng = rng
+        self._books = books
+        self._timeline = timeline
+        self._payments = payments
+        self._subscriptions = subscriptions
+        self._size = size
+        self._stories = Deck(rng, _STORIES)
+        self._plans = Deck(rng, _PLANS)
+        self._sales = Deck(rng, _SALES)
+        self._owed: dict[str, int] = {}
+
+    def plan_day(self, at: int, day: int) -> None:
+        """Plan the arrivals and single purchases of a day that begins at `at`."""
+        part, whole = _NEW_A_DAY
+        if day < _FIRST_DAYS:
+            part, whole = _SHARE_OF_FIRST_DAYS
+            whole *= _FIRST_DAYS
+        for _ in range(self._share("arrivals", part, whole)):
+            self._timeline.plan(self._moment(at), self._arrive)
+        for _ in range(self._share("purchases", *_ONCE_A_DAY)):
+            self._timeline.plan(self._moment(at), self._buy)
+
+    def after_sale(self, at: int, charge: Charge) -> None:
+        """Let chance decide whether money taken is asked back later."""
+        rng = self._rng
+        fate = self._sales.draw()
+        later = at + rng.randrange(HOUR, 21 * DAY)
+        if fate == "full_refund":
+            self._timeline.plan(later, lambda t: self._payments.refund(t, charge.id))
+        elif fate == "partial_refund":
+            part = charge.amount * rng.randrange(10, 90) // 100
+            self._timeline.plan(
+                later, lambda t: self._payments.refund(t, charge.id, part)
+            )
+        elif fate != "keeps":
+            reason = rng.choice(("fraudulent", "product_not_received", "general"))
+            self._timeline.plan(
+                later,
+                lambda t: self._payments.dispute(
+                    t, charge.id, reason, inquiry=fate == "inquiry"
+                ),
+            )
+            self._timeline.plan(
+                later + 20 * DAY,
+                lambda t: self._payments.close_dispute(
+                    t, charge.id, won=fate == "dispute_won"
+                ),
+            )
+
+    def _share(self, what: str, part: int, whole: int) -> int:
+        """Return a day's whole number of a rate of `size * part / whole` a day."""
+        owed = self._owed.get(what, 0) + self._size * part * self._rng.randrange(3)
+        count, self._owed[what] = divmod(owed, whole)
+        return count
+
+    def _moment(self, day: int) -> int:
+        """Return a second of a day; twice as many by day as by night."""
+        rng = self._rng
+        hour = rng.randrange(24) if rng.random() < 0.5 else rng.randrange(8, 20)  # noqa: PLR2004
+        return day + hour * HOUR + rng.randrange(HOUR)
+
+    def _arrive(self, at: int) -> None:
+        customer = self._register(at)
+        story = self._stories.draw()
+        _TELL[story](self, at, customer)
+
+    def _register(self, at: int) -> Customer:
+        rng = self._rng
+        first, last = rng.choice(_FIRST.split()), rng.choice(_LAST.split())
+        number = len(self._books.customers.order) + 1
+        customer_id = self._books.ids.new("cus_")
+        customer = self._books.customers.put(
+            Customer(
+                id=customer_id,
+                created=at,
+                name=f"{first} {last}",
+                email=f"{first}.{last}.{number}@example.com".lower(),
+                invoice_prefix=customer_id[4:12].upper(),
+            )
+        )
+        self._books.tell(at, "customer.created", customer, by_request=True)
+        return customer
+
+    def _buy(self, at: int) -> None:
+        """A customer on record buys the workshop, with extras in odd cents."""
+        customers = self._books.customers.order
+        if customers:
+            customer = self._books.customers[self._rng.choice(customers)]
+            self._sell(at, customer)
+
+    def _sell(self, at: int, customer: Customer) -> None:
+        workshop = self._books.catalogue.workshop
+        amount = workshop.unit_amount + self._rng.randrange(0, 9000)
+        intent = self._payments.open_intent(at, customer, amount, workshop.nickname)
+        self.after_sale(at, self._payments.take(at, intent))
+
+    # What the stories are made of.
+
+    def _plan(self) -> Plan:
+        return self._books.catalogue.plans[self._plans.draw()]
+
+    def _offer(self, **terms: object) -> Offer:
+        plan = self._plan()
+        seats = self._rng.randrange(2, 9) if plan.key == "seats" else 1
+        start = "checkout" if self._rng.randrange(3) == 0 else "paid"
+        return Offer(**({"plan": plan, "seats": seats, "start": start} | terms))  # type: ignore[arg-type]
+
+    def _begin(self, at: int, customer: Customer, **terms: object) -> str:
+        return self._subscriptions.begin(at, customer.id, self._offer(**terms))
+
+    def _later(self, at: int, least: int = 5, most: int = 90) -> int:
+        return at + self._rng.randrange(least * DAY, most * DAY)
+
+    def _change_later(self, at: int, sub_id: str, key: str, seats: int) -> None:
+        plan = self._books.catalogue.plans[key]
+
+        def change(then: int) -> None:
+            before = self._books.subscriptions[sub_id]
+            why = "seats" if before.plan == plan else "plan"
+            self._subscriptions.change(then, sub_id, plan, seats, why)
+
+        self._timeline.plan(at, change)
+
+    # The stories.
+
+    def _stays(self, at: int, customer: Customer) -> None:
+        self._begin(at, customer)
+
+    def _signs_up_slowly(self, at: int, customer: Customer) -> None:
+        self._begin(at, customer, start="slow")
+
+    def _never_pays(self, at: int, customer: Customer) -> None:
+        self._begin(at, customer, start="unpaid")
+
+    def _tries_and_stays(self, at: int, customer: Customer) -> None:
+        self._begin(at, customer, trial_days=14)
+
+    def _tries_and_leaves(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer, trial_days=14)
+        then = self._later(at, 1, 13)
+        self._timeline.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
+
+    def _leaves_in_trial(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer, trial_days=14)
+        then = self._later(at, 1, 13)
+        self._timeline.plan(then, lambda t: self._subscriptions.cancel(t, sub))
+
+    def _comes_with_forever_coupon(self, at: int, customer: Customer) -> None:
+        self._begin(at, customer, coupon=self._books.catalogue.loyal)
+
+    def _comes_with_once_coupon(self, at: int, customer: Customer) -> None:
+        self._begin(at, customer, coupon=self._books.catalogue.welcome)
+
+    def _earns_coupon(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer)
+        coupon = self._books.catalogue.loyal
+        self._timeline.plan(
+            self._later(at), lambda t: self._subscriptions.give_coupon(t, sub, coupon)
+        )
+
+    def _upgrades(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer, plan=self._books.catalogue.plans["monthly"])
+        self._change_later(self._later(at), sub, "seats", self._rng.randrange(3, 9))
+
+    def _downgrades(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer, plan=self._books.catalogue.plans["seats"])
+        self._change_later(self._later(at), sub, "monthly", 1)
+
+    def _pays_ahead(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer, plan=self._books.catalogue.plans["monthly"])
+        self._change_later(self._later(at), sub, "yearly", 1)
+
+    def _grows_and_shrinks(self, at: int, customer: Customer) -> None:
+        plan = self._books.catalogue.plans["seats"]
+        sub = self._begin(at, customer, plan=plan, seats=5)
+        then = self._later(at, 5, 50)
+        self._change_later(then, sub, "seats", 5 + self._rng.randrange(1, 5))
+        self._change_later(self._later(then, 5, 50), sub, "seats", 3)
+
+    def _up_and_down_in_a_day(self, at: int, customer: Customer) -> None:
+        plan = self._books.catalogue.plans["seats"]
+        sub = self._begin(at, customer, plan=plan, seats=4)
+        then = self._later(at)
+        self._change_later(then, sub, "seats", 10)
+        self._change_later(then + HOUR, sub, "seats", 6)
+
+    def _leaves_now(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer)
+        self._timeline.plan(
+            self._later(at), lambda t: self._subscriptions.cancel(t, sub)
+        )
+
+    def _leaves_at_end(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer)
+        then = self._later(at)
+        self._timeline.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
+
+    def _thinks_again(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer)
+        then = self._later(at)
+        self._timeline.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
+        self._timeline.plan(
+            then + 30 * HOUR, lambda t: self._subscriptions.think_again(t, sub)
+        )
+
+    def _comes_back(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer)
+        gone = self._later(at, 5, 50)
+        self._timeline.plan(gone, lambda t: self._subscriptions.cancel(t, sub))
+        self._timeline.plan(
+            self._later(gone, 5, 40), lambda t: self._stays(t, customer)
+        )
+
+    def _subscribes_twice(self, at: int, customer: Customer) -> None:
+        self._begin(at, customer)
+        self._timeline.plan(self._later(at), lambda t: self._stays(t, customer))
+
+    def _leaves_on_first_day(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer)
+        self._timeline.plan(at + 60, lambda t: self._subscriptions.cancel(t, sub))
+
+    def _buys_once(self, at: int, customer: Customer) -> None:
+        self._sell(at, customer)
+
+    def _pays_by_bank(self, at: int, customer: Customer) -> None:
+        self._debit(at, customer, clears=True)
+
+    def _bounces(self, at: int, customer: Customer) -> None:
+        self._debit(at, customer, clears=False)
+
+    def _debit(self, at: int, customer: Customer, *, clears: bool) -> None:
+        workshop = self._books.catalogue.workshop
+        intent = self._payments.open_intent(
+            at, customer, workshop.unit_amount, workshop.nickname, "us_bank_account"
+        )
+        self._payments.debit(at, intent, clears=clears)
+
+
+_TELL = {story: getattr(Stories, f"_{story}") for story in _STORIES}

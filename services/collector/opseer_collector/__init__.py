@@ -1,0 +1,3 @@
+"""The collector service."""
+
+from __future__ import annotations

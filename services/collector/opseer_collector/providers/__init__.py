@@ -1,0 +1,1 @@
+"""One folder per provider: everything that knows how its API speaks."""

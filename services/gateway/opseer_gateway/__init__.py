@@ -1,0 +1,3 @@
+"""The gateway service."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The mrr service."""
+
+from __future__ import annotations

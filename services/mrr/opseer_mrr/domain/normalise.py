@@ -1,0 +1,253 @@
+"""What a subscription is worth per month, exactly, and the arithmetic in words.
+
+Every amount stays a fraction until the end; each subscription is rounded once,
+half-even, to minor units of its own currency. Trials, pauses and the like are not
+looked at here (see standing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from opseer_common.contracts.subscription import Discount, Item, Price, Subscription
+from opseer_common.money import round_half_even
+from opseer_mrr.domain.policy import Policy, factor
+from opseer_mrr.domain.standing import applied, in_force
+from opseer_mrr.domain.words import amount_words, discount_words, item_words
+
+_ZERO = Fraction(0)
+_HUNDRED = Fraction(100)
+_MONTHS_A_YEAR = 12
+NO_PRICE = "PRICES_PERMISSION"
+NO_ITEMS = "QUARANTINE"
+NO_COUPON = "MISSED_EVENT"
+
+Trace = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """A subscription's monthly worth in minor units of `currency`.
+
+    `licensed` + `usage` = `total`. `items` are (item id, minor units) that sum to
+    `total`. `reason` says why the figure is incomplete, None where it is not.
+    """
+
+    currency: str
+    licensed: int
+    usage: int
+    items: tuple[tuple[str, int], ...] = ()
+    reason: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Return licensed and metered parts together."""
+        return self.licensed + self.usage
+
+
+def worth(
+    subscription: Subscription, policy: Policy, at: int, trace: Trace | None = None
+) -> Worth:
+    """Return what the subscription's items are worth per month at `at`.
+
+    Item discounts go first, then the subscription's on what is left, in list order
+    (source: Stripe API, "discounts"); taxes inside a price are taken off last. Usage
+    is added as charged. `trace` is called with each step in words.
+    """
+    tell = trace or _silent
+    amounts = [_licensed(item, policy, at, tell) for item in subscription.items]
+    for discount in applied(subscription):
+        if in_force(discount, policy, at):
+            everything = range(len(subscription.items))
+            _subtract(amounts, everything, discount, subscription, policy)
+            tell(discount_words(discount, sum(amounts, _ZERO), subscription.currency))
+    amounts = [
+        _without_tax(amount, item)
+        for amount, item in zip(amounts, subscription.items, strict=True)
+    ]
+    used = [_used(item, policy, at, tell) for item in subscription.items]
+    licensed = round_half_even(sum(amounts, _ZERO))
+    total = round_half_even(sum(amounts, _ZERO) + sum(used, _ZERO))
+    tell(f"= {amount_words(Fraction(total), subscription.currency)} per month")
+    exact = [one + other for one, other in zip(amounts, used, strict=True)]
+    ids = [item.id for item in subscription.items]
+    return Worth(
+        currency=subscription.currency,
+        licensed=licensed,
+        usage=total - licensed,
+        items=tuple(zip(ids, shares(exact, total), strict=True)),
+        reason=_reason(subscription, policy),
+    )
+
+
+def arithmetic(
+    subscription: Subscription, policy: Policy, at: int
+) -> tuple[str, ...]:
+    """Return the steps of `worth` in words, one per line."""
+    lines: list[str] = []
+    worth(subscription, policy, at, lines.append)
+    return tuple(lines)
+
+
+def _silent(line: str) -> None:
+    """Keep nothing."""
+
+
+def shares(exact: Sequence[Fraction], total: int) -> list[int]:
+    """Split `total` into integers nearest to `exact`, by largest remainder.
+
+    `total` lies within one of the sum of `exact`; ties go to the first.
+    """
+    floors = [amount.numerator // amount.denominator for amount in exact]
+    left = total - sum(floors)
+    order = sorted(range(len(exact)), key=lambda place: floors[place] - exact[place])
+    for place in order[:left]:
+        floors[place] += 1
+    return floors
+
+
+def per_month(price: Price, policy: Policy) -> Fraction:
+    """Return how many of the price's intervals a month has."""
+    months = {
+        "month": Fraction(1),
+        "year": Fraction(1, _MONTHS_A_YEAR),
+        "week": factor(policy.week_factor),
+        "day": factor(policy.day_factor),
+    }
+    return months[price.interval] * Fraction(1, price.interval_count)
+
+
+def _licensed(item: Item, policy: Policy, at: int, tell: Trace) -> Fraction:
+    """Return an item's monthly amount after its own discounts; 0 for a metered one."""
+    if item.price.usage_type == "metered":
+        return _ZERO
+    amounts = [interval_amount(item) * per_month(item.price, policy)]
+    tell(item_words(item, amounts[0]))
+    for discount in item.discounts:
+        if in_force(discount, policy, at):
+            _reduce(amounts, [0], discount, item.price.currency, per_month(item.price, policy))
+            tell(discount_words(discount, amounts[0], item.price.currency))
+    return amounts[0]
+
+
+def _used(item: Item, policy: Policy, at: int, tell: Trace) -> Fraction:
+    """Return what the newest invoice charged for a metered item, per month."""
+    if item.price.usage_type != "metered" or policy.metered == "exclude":
+        return _ZERO
+    charged = item.usage_amount or 0
+    if item.usage:
+        past = [charge.amount for charge in item.usage if charge.at <= at]
+        charged = past[-1] if past else 0
+    amount = charged * per_month(item.price, policy)
+    tell(f"+ usage {amount_words(amount, item.price.currency)} (last invoice)")
+    return amount
+
+
+def interval_amount(item: Item) -> Fraction:
+    """Return what an item costs per interval: the quantity at its price or tiers."""
+    quantity = 1 if item.quantity is None else item.quantity
+    price = item.price
+    if price.billing_scheme == "tiered":
+        return _tiered(price, quantity)
+    if price.divide_by is not None:
+        # Ceiling or floor of the division, in whole numbers.
+        up = price.round == "up"
+        quantity = -(-quantity // price.divide_by) if up else quantity // price.divide_by
+    return quantity * Fraction(price.unit_amount or "0")
+
+
+def _tiered(price: Price, quantity: int) -> Fraction:
+    """Return volume or graduated pricing; `up_to` is inclusive, None is the last."""
+    amount, below = _ZERO, 0
+    for tier in price.tiers or ():
+        last = tier.up_to is None or quantity <= tier.up_to
+        unit, flat = Fraction(tier.unit_amount), Fraction(tier.flat_amount)
+        if price.tiers_mode == "volume":
+            if last:
+                return quantity * unit + flat
+            continue
+        top = quantity if tier.up_to is None or last else tier.up_to
+        amount += (top - below) * unit + flat
+        below = top
+        if last:
+            break
+    return amount
+
+
+def _subtract(
+    amounts: list[Fraction],
+    places: Sequence[int],
+    discount: Discount,
+    subscription: Subscription,
+    policy: Policy,
+) -> None:
+    """Subtract a discount of the subscription from the items it applies to.
+
+    An amount off is taken from each invoice: it is spread over a month by the
+    shortest interval among those items.
+    """
+    scope = discount.applies_to
+    eligible = [
+        place
+        for place in places
+        if subscription.items[place].price.usage_type == "licensed"
+        and (scope is None or subscription.items[place].price.product in scope)
+    ]
+    if eligible:
+        often = max(
+            per_month(subscription.items[place].price, policy) for place in eligible
+        )
+        _reduce(amounts, eligible, discount, subscription.currency, often)
+
+
+def _reduce(
+    amounts: list[Fraction],
+    places: Sequence[int],
+    discount: Discount,
+    currency: str,
+    often: Fraction,
+) -> None:
+    """Take a discount off `amounts` at `places`, in proportion, never below zero."""
+    whole = sum((amounts[place] for place in places), _ZERO)
+    if whole <= 0:
+        return
+    if discount.percent_off is not None:
+        rest = 1 - Fraction(discount.percent_off) * Fraction(1, _HUNDRED)
+    elif discount.amount_off is not None and discount.currency == currency:
+        off = min(whole, discount.amount_off * often)
+        rest = 1 - Fraction(off, whole)
+    else:
+        return
+    for place in places:
+        amounts[place] *= rest
+
+
+def _without_tax(amount: Fraction, item: Item) -> Fraction:
+    """Take off the taxes that are inside the price."""
+    return amount * Fraction(_HUNDRED, _HUNDRED + Fraction(item.inclusive_tax))
+
+
+def _reason(subscription: Subscription, policy: Policy) -> str | None:
+    """Return why the worth is not wholly known, None where it is."""
+    if not subscription.items_complete:
+        return NO_ITEMS
+    for item in subscription.items:
+        metered = item.price.usage_type == "metered"
+        if not metered and not _is_priced(item.price, subscription.currency):
+            return NO_PRICE
+    listed = [*applied(subscription)]
+    for item in subscription.items:
+        listed.extend(item.discounts)
+    unknown = any(discount.duration == "unknown" for discount in listed)
+    return NO_COUPON if unknown and policy.discounts else None
+
+
+def _is_priced(price: Price, currency: str) -> bool:
+    """Tell whether a licensed price's amount is known in `currency`."""
+    if price.currency != currency:
+        return False
+    if price.billing_scheme == "tiered":
+        return price.tiers is not None
+    return price.unit_amount is not None

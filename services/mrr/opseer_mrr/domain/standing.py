@@ -1,0 +1,107 @@
+"""Whether a subscription counts at an instant, and if not, why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from opseer_common.contracts.subscription import Discount, Subscription
+from opseer_mrr.domain.policy import Policy
+
+Standing = Literal[
+    "counted",
+    "trial",
+    "incomplete",
+    "unpaid",
+    "paused",
+    "cancelled",
+    "ended",
+    "grace_over",
+]
+
+_ENDED = frozenset({"canceled", "incomplete_expired"})
+_DAY_SECONDS = 86_400
+# Which durations of a discount each choice of the policy subtracts.
+_SUBTRACTED = {
+    "forever": frozenset({"forever"}),
+    "recurring": frozenset({"forever", "repeating"}),
+    "all": frozenset({"forever", "repeating", "once"}),
+}
+
+
+def standing(subscription: Subscription, policy: Policy, at: int) -> Standing:
+    """Return how a subscription stands at `at` (unix seconds) under the policy."""
+    by_status = _by_status(subscription.status, policy)
+    if by_status != "counted":
+        return by_status
+    if policy.churn_at == "click" and is_cancelling(subscription):
+        return "cancelled"
+    if is_paused(subscription, policy, at):
+        return "paused"
+    end = grace_end(subscription, policy)
+    return "grace_over" if end is not None and at >= end else "counted"
+
+
+def _by_status(status: str, policy: Policy) -> Standing:
+    if status in _ENDED:
+        return "ended"
+    if status == "paused":
+        return "paused"
+    if status == "trialing":
+        return "counted" if policy.trial == "include" else "trial"
+    if status in policy.count_statuses:
+        return "counted"
+    return "incomplete" if status == "incomplete" else "unpaid"
+
+
+def is_cancelling(subscription: Subscription) -> bool:
+    """Tell whether an end is already asked for."""
+    return subscription.cancel_at_period_end or subscription.cancel_at is not None
+
+
+def is_paused(subscription: Subscription, policy: Policy, at: int) -> bool:
+    """Tell whether collection is paused so that nothing is billed.
+
+    A pause whose `resumes_at` has passed is over, event or not.
+    """
+    behavior = subscription.pause_behavior
+    if behavior is None or policy.pause == "include":
+        return False
+    if policy.pause == "exclude_unless_draft" and behavior == "keep_as_draft":
+        return False
+    resumes = subscription.pause_resumes_at
+    return resumes is None or at < resumes
+
+
+def grace_end(subscription: Subscription, policy: Policy) -> int | None:
+    """Return when a past_due subscription stops counting; None for never."""
+    days, since = policy.past_due_grace_days, subscription.past_due_since
+    if subscription.status != "past_due" or days is None or since is None:
+        return None
+    return since + days * _DAY_SECONDS
+
+
+def in_force(discount: Discount, policy: Policy, at: int) -> bool:
+    """Tell whether the policy subtracts a discount at `at`."""
+    if discount.duration not in _SUBTRACTED[policy.discounts]:
+        return False
+    return discount.end is None or at < discount.end
+
+
+def applied(subscription: Subscription) -> tuple[Discount, ...]:
+    """Return the discounts of the whole subscription, else the customer's."""
+    return subscription.discounts or subscription.customer_discounts
+
+
+def turning_points(subscription: Subscription, policy: Policy) -> Iterator[int]:
+    """Yield the instants at which the state's worth may change without an event."""
+    discounts = list(applied(subscription))
+    for item in subscription.items:
+        discounts.extend(item.discounts)
+        yield from (charge.at for charge in item.usage)
+    yield from (one.end for one in discounts if one.end is not None)
+    if subscription.pause_resumes_at is not None:
+        yield subscription.pause_resumes_at
+    end = grace_end(subscription, policy)
+    if end is not None:
+        yield end

@@ -1,0 +1,3 @@
+"""The notifier service."""
+
+from __future__ import annotations
