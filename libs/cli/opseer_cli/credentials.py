@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-import nkeys
+import nkeys  # type: ignore[import-untyped]
 
 from opseer_common import sealing
 from opseer_common.bootstrap import LOGIN_ROLES

@@ -257,17 +257,10 @@ def _identity_for(home: Path) -> Identity:
 def _can_run(identity: Identity, folder: Path) -> bool:
     """Return whether `identity` can enter `folder` and execute Postgres."""
     script = 'cd -- "$1" && exec "$2" --version'
+    shell = ("/bin/sh", "-c", script, "sh", str(folder), str(_bin() / "initdb"))
     try:
         done = subprocess.run(
-            [
-                *identity.prefix,
-                "/bin/sh",
-                "-c",
-                script,
-                "sh",
-                folder,
-                _bin() / "initdb",
-            ],
+            [*identity.prefix, *shell],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             cwd="/",

@@ -18,7 +18,7 @@ from opseer_cli.ports import is_free
 from opseer_cli.processes import noted
 from opseer_cli.supervisor import Supervisor
 from opseer_cli.supervisor import migrate as prepare
-from opseer_cli.up import run, until_stopped
+from opseer_cli.up import Plan, run, until_stopped
 from opseer_common import rights
 from opseer_common.errors import ConfigError
 
@@ -30,13 +30,22 @@ def _say(text: str) -> None:
     _console.print(text, markup=False, soft_wrap=True)
 
 
-def up() -> None:
+StopWithParent = Annotated[
+    bool,
+    typer.Option(
+        "--stop-with-parent", help="Stop when the process that started it is gone."
+    ),
+]
+
+
+def up(*, stop_with_parent: StopWithParent = False) -> None:
     """Run the whole system on this machine until Ctrl-C."""
 
     async def scene(supervisor: Supervisor) -> None:
         await until_stopped(supervisor, _say)
 
-    asyncio.run(run(settings.read(), _say, scene, demo=False))
+    plan = Plan(settings.read(), stop_with_parent=stop_with_parent)
+    asyncio.run(run(plan, _say, scene))
 
 
 def demo(
@@ -44,6 +53,7 @@ def demo(
     once: Annotated[
         bool, typer.Option(help="Stop after the report (or set ONCE=1).")
     ] = False,
+    stop_with_parent: StopWithParent = False,
 ) -> None:
     """Run the whole system with a made-up company connected to it."""
     chosen = settings.read()
@@ -53,7 +63,8 @@ def demo(
         if not (once or chosen.once):
             await until_stopped(supervisor, _say)
 
-    asyncio.run(run(chosen, _say, scene, demo=True))
+    plan = Plan(chosen, demo=True, stop_with_parent=stop_with_parent)
+    asyncio.run(run(plan, _say, scene))
 
 
 def migrate() -> None:
@@ -112,7 +123,8 @@ def notifier() -> None:
 
 def _become(service: str) -> NoReturn:
     """Turn this process into a service, so that signals reach it."""
-    os.execv(sys.executable, [sys.executable, "-m", f"opseer_{service}"])
+    program = [sys.executable, "-m", f"opseer_{service}"]
+    os.execv(sys.executable, program)  # noqa: S606 - a list, no shell
 
 
 def _credentials(chosen: settings.Settings) -> Credentials:

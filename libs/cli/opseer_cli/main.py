@@ -9,35 +9,15 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NoReturn
 
-import click
 import typer
-from typer.core import TyperGroup
 
 from opseer_cli import machine, remote
-from opseer_cli.explain import explain_cases
 from opseer_common.errors import ConfigError, OpseerError
 from opseer_common.run import EX_CONFIG
 
-
-class _OneLineErrors(TyperGroup):
-    """Turns what Opseer raises on purpose into words and an exit status."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except ConfigError as error:
-            typer.echo(f"opseer: {error}", err=True)
-            raise typer.Exit(EX_CONFIG) from None
-        except OpseerError as error:
-            typer.echo(f"opseer: {error}", err=True)
-            raise typer.Exit(1) from None
-
-
-app = typer.Typer(
-    cls=_OneLineErrors,
+commands = typer.Typer(
     help="Self-hosted revenue reporting for Stripe, RevenueCat and Polar.",
     no_args_is_help=True,
     add_completion=False,
@@ -57,22 +37,40 @@ for _command in (
     remote.refresh,
     remote.disconnect,
 ):
-    app.command()(_command)
-app.command("nats-config")(machine.nats_config)
+    commands.command()(_command)
+commands.command("nats-config")(machine.nats_config)
 
 
-@app.command()
+@commands.command()
 def explain(
     cases: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="A file of cases.")
     ],
 ) -> None:
     """Compute MRR and movements of cases in a file; needs no services."""
+    from opseer_cli.explain import explain_cases  # noqa: PLC0415
+
     for line in explain_cases(cases.read_bytes()):
         sys.stdout.write(line + "\n")
 
 
-@app.command()
+@commands.command()
 def version() -> None:
     """Print the version."""
     typer.echo(installed_version("opseer"))
+
+
+def app() -> None:
+    """Be the `opseer` command: errors raised on purpose become words and a status."""
+    try:
+        commands()
+    except ConfigError as error:
+        _fail(error, EX_CONFIG)
+    except OpseerError as error:
+        _fail(error, 1)
+
+
+def _fail(error: OpseerError, status: int) -> NoReturn:
+    """Say what is wrong and exit."""
+    typer.echo(f"opseer: {error}", err=True)
+    raise SystemExit(status)

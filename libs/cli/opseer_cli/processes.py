@@ -142,7 +142,7 @@ class Child:
 
     async def ended(self) -> int:
         """Wait until it ends; return its status (negative: the signal)."""
-        while (status := self.returncode) is None:
+        while (status := self.returncode) is None:  # noqa: ASYNC110 - no loop owns it
             await asyncio.sleep(_POLL)
         return status
 
@@ -150,7 +150,7 @@ class Child:
         """Ask it to end, and kill it when `grace` seconds were not enough."""
         self.send(self.command.stop_signal)
         deadline = time.monotonic() + grace
-        while self.alive and time.monotonic() < deadline:
+        while self.alive and time.monotonic() < deadline:  # noqa: ASYNC110 - as above
             await asyncio.sleep(_POLL)
         self.kill()
 

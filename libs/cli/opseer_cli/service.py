@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from opseer_cli.settings import handed_to
 from opseer_common.errors import ConfigError, OpseerError
 from opseer_common.run import EX_CONFIG
 
-_READ_ONLY = 0o400
 _DEMO_BASE_FOR = frozenset({"gateway", "collector"})
 
 
@@ -67,7 +67,7 @@ class Service:
         identity = self.child.command.identity
         for path in self._files.values():
             if identity != OURSELVES:
-                identity.own(path, _READ_ONLY)
+                identity.own(path, stat.S_IMODE(path.stat().st_mode))
         self._home.mkdir(exist_ok=True)
         identity.own(self._home, 0o700)
         self._ready.unlink(missing_ok=True)

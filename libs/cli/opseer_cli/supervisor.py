@@ -100,21 +100,17 @@ class Supervisor:
     async def _start_servers(self) -> None:
         """Start what is not given from outside, in parallel."""
         parts: list[Part] = []
+        nats = postgres = None
         if self.settings.nats_url is None:
-            nats = EmbeddedNats(
-                self._layout, rights.accounts_block(self._credentials.public_keys())
-            )
-            parts.append(nats)
+            accounts = rights.accounts_block(self._credentials.public_keys())
+            parts.append(nats := EmbeddedNats(self._layout, accounts))
         if self.settings.database_url is None:
-            postgres = EmbeddedPostgres(self._layout)
-            parts.append(postgres)
+            parts.append(postgres := EmbeddedPostgres(self._layout))
         if self.simulator is not None:
             parts.append(self.simulator)
         await _together(self._bring_up(part) for part in parts)
-        if self.settings.nats_url is None:
-            self._nats_url = nats.url
-        if self.settings.database_url is None:
-            self.database_url = postgres.url
+        self._nats_url = nats.url if nats else self._nats_url
+        self.database_url = postgres.url if postgres else self.database_url
 
     async def _start_services(self) -> None:
         """Start the four services, each with what is its own."""

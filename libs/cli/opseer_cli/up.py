@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from opseer_cli.embedded_postgres import live_postmaster
 from opseer_cli.layout import held, layout_of
@@ -18,33 +20,43 @@ from opseer_common.clock import utc_now
 Scene = Callable[[Supervisor], Awaitable[None]]
 """What happens once everything is ready; its end stops the system."""
 
+_PARENT_INTERVAL = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-async def run(settings: Settings, say: Say, scene: Scene, *, demo: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run, and what ends it."""
+
+    settings: Settings
+    demo: bool = False
+    stop_with_parent: bool = False
+
+
+async def run(plan: Plan, say: Say, scene: Scene) -> None:
     """Run the system until `scene` ends or a signal arrives; leave no process.
 
     Raises ConfigError or OpseerError when it does not come up.
     """
-    layout = layout_of(settings.data_dir)
+    layout = layout_of(plan.settings.data_dir)
     layout.make()
     with held(layout):
         end_orphans(layout.run, say, postmaster=live_postmaster(layout))
         simulator = None
-        if demo:
+        if plan.demo:
             company = company_of(layout, utc_now().date())
-            simulator = Simulator(layout, company, settings.path)
-        supervisor = Supervisor(layout, settings, say, simulator)
+            simulator = Simulator(layout, company, plan.settings.path)
+        supervisor = Supervisor(layout, plan.settings, say, simulator)
         say(f"starting on {layout.root}")
-        stopped_by_signal = _Stop(supervisor, say)
+        stop = _Stop(supervisor, say, with_parent=plan.stop_with_parent)
         try:
             await supervisor.start()
             await scene(supervisor)
         except asyncio.CancelledError:
-            if not stopped_by_signal.asked:
+            if not stop.asked:
                 raise
         finally:
-            stopped_by_signal.asked = True
+            stop.asked = True
             await supervisor.stop()
             say("stopped")
 
@@ -52,15 +64,18 @@ async def run(settings: Settings, say: Say, scene: Scene, *, demo: bool) -> None
 class _Stop:
     """The first signal stops in order, the next one kills."""
 
-    def __init__(self, supervisor: Supervisor, say: Say) -> None:
-        """Listen to the signals from now on."""
+    def __init__(self, supervisor: Supervisor, say: Say, *, with_parent: bool) -> None:
+        """Listen to the signals, and to the end of our parent, from now on."""
         self._supervisor = supervisor
         self._say = say
         self._task = asyncio.current_task()
+        self._parent = os.getppid()
         self.asked = False
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         for number in _SIGNALS:
-            loop.add_signal_handler(number, self._arrived)
+            self._loop.add_signal_handler(number, self._arrived)
+        if with_parent:
+            self._watch_parent()
 
     def _arrived(self) -> None:
         if self.asked or self._task is None:
@@ -69,6 +84,14 @@ class _Stop:
         self.asked = True
         self._say("stopping; once more to kill")
         self._task.cancel()
+
+    def _watch_parent(self) -> None:
+        if self.asked:
+            return
+        if os.getppid() != self._parent:
+            self._arrived()
+        else:
+            self._loop.call_later(_PARENT_INTERVAL, self._watch_parent)
 
 
 async def until_stopped(supervisor: Supervisor, say: Say) -> None:

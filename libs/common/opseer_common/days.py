@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from opseer_common.errors import RefusedError
 
 ONE_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -31,16 +32,20 @@ def zone(name: str) -> ZoneInfo:
 
 def start_of(day: date, tz: ZoneInfo) -> datetime:
     """Return the UTC instant at which `day` begins in `tz`."""
-    local = datetime(day.year, day.month, day.day, tzinfo=tz)
-    instant = local.astimezone(UTC)
-    if instant.astimezone(tz).date() < day:
-        # Midnight does not exist: the day begins where the clock jumped to.
-        gap = local.replace(fold=1).utcoffset()
-        before = local.replace(fold=0).utcoffset()
-        if gap is None or before is None:  # pragma: no cover - zones have offsets
-            raise AssertionError(tz)
-        instant += abs(before - gap)
-    return instant
+    midnight = datetime(day.year, day.month, day.day, tzinfo=tz)
+    after = midnight.astimezone(UTC)
+    if after.astimezone(tz).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return after
+    # Midnight does not exist: the day begins in the moment of the clock change,
+    # which lies between the readings with the offset after it and before it.
+    before = midnight.replace(fold=1).astimezone(UTC)
+    while after - before > _SECOND:
+        middle = before + (after - before) // 2
+        if day_of(middle, tz) < day:
+            before = middle
+        else:
+            after = middle
+    return after.replace(microsecond=0)
 
 
 def day_of(instant: datetime, tz: ZoneInfo) -> date:

@@ -14,10 +14,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
 _ZERO = frozenset(
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga"]
-    + ["pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd"}
+    | {"vuv", "xaf", "xof", "xpf"}
 )
-_THREE = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+_THREE = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 _CODE = re.compile(r"[a-z]{3}")
 
 

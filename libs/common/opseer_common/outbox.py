@@ -8,6 +8,7 @@ same id, and JetStream's window or the hearer's inbox drops the second.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Protocol
 
 import asyncpg
@@ -104,19 +105,19 @@ class Relay:
     async def _listen(self) -> None:
         """Keep a listening connection; polling covers the time without one."""
         while True:
-            try:
-                connection = await asyncpg.connect(self._database.url)
-            except UNAVAILABLE:
-                await asyncio.sleep(_POLL_SECONDS)
-                continue
-            gone = asyncio.Event()
-            connection.add_termination_listener(lambda *_: gone.set())
-            try:
-                await connection.add_listener(
-                    f"{self._schema}_outbox", lambda *_: self._wake.set()
-                )
-                await gone.wait()
-            except UNAVAILABLE:
-                await asyncio.sleep(_POLL_SECONDS)
-            finally:
-                connection.terminate()
+            with contextlib.suppress(*UNAVAILABLE):
+                await self._listen_once()
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _listen_once(self) -> None:
+        """Listen until the connection ends."""
+        connection = await asyncpg.connect(self._database.url)
+        gone = asyncio.Event()
+        connection.add_termination_listener(lambda *_: gone.set())
+        try:
+            await connection.add_listener(
+                f"{self._schema}_outbox", lambda *_: self._wake.set()
+            )
+            await gone.wait()
+        finally:
+            connection.terminate()

@@ -273,7 +273,9 @@ def invoice(record: Invoice, *, livemode: bool) -> Json:
     lines = [line(each, record, livemode=livemode) for each in record.lines]
     subtotal = sum(each.amount for each in record.lines)
     paid = record.total if record.status == "paid" else 0
-    discounts = list({each.discount_id for each in record.lines if each.discount_id})
+    discounts = list(
+        dict.fromkeys(x.discount_id for x in record.lines if x.discount_id)
+    )
     final = record.finalized_at is not None
     return _invoice_settings() | {
         "id": record.id,
@@ -334,13 +336,31 @@ def invoice(record: Invoice, *, livemode: bool) -> Json:
 def _invoice_settings() -> Json:
     """Return what is the same for each invoice of this company."""
     nothing = dict.fromkeys(
-        (
-            "account_tax_ids application custom_fields customer_account "
-            "customer_phone customer_shipping default_payment_method default_source "
-            "description due_date footer from_invoice hosted_invoice_url invoice_pdf "
-            "last_finalization_error latest_revision on_behalf_of receipt_number "
-            "rendering shipping_cost shipping_details statement_descriptor test_clock"
-        ).split()
+        [
+            "account_tax_ids",
+            "application",
+            "custom_fields",
+            "customer_account",
+            "customer_phone",
+            "customer_shipping",
+            "default_payment_method",
+            "default_source",
+            "description",
+            "due_date",
+            "footer",
+            "from_invoice",
+            "hosted_invoice_url",
+            "invoice_pdf",
+            "last_finalization_error",
+            "latest_revision",
+            "on_behalf_of",
+            "receipt_number",
+            "rendering",
+            "shipping_cost",
+            "shipping_details",
+            "statement_descriptor",
+            "test_clock",
+        ]
     )
     return nothing | {
         "account_country": "US",

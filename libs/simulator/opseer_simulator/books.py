@@ -10,6 +10,7 @@ from opseer_simulator.ledger import Ledger
 from opseer_simulator.records import (
     Charge,
     Customer,
+    Discount,
     Dispute,
     Event,
     Intent,
@@ -87,6 +88,7 @@ class Books:
         self.products: Shelf[Product] = Shelf()
         self.plans: Shelf[Plan] = Shelf()
         self.customers: Shelf[Customer] = Shelf()
+        self.discounts: Shelf[Discount] = Shelf()
         self.subscriptions: Shelf[Subscription] = Shelf()
         self.invoices: Shelf[Invoice] = Shelf()
         self.intents: Shelf[Intent] = Shelf()

@@ -64,7 +64,9 @@ def open_catalogue(created: int, new_id: NewId) -> Catalogue:
         for name in ("Solo", "Crew", "Onboarding workshop")
     )
 
-    def plan(key: str, product: Product, amount: int, interval: str, n: int = 1) -> Plan:
+    def plan(
+        key: str, product: Product, amount: int, interval: str, n: int = 1
+    ) -> Plan:
         return Plan(
             id=new_id("price_"),
             created=created,

@@ -1,7 +1,8 @@
 """A small made-up company, lived day by day from its first day.
 
-A pure function of (seed, first day, size, instant): ids and everything that happened up
-to an instant stay the same however far it lives on, so a restart shows the same history.
+A pure function of (seed, first day, size, instant): ids and everything that happened
+up to an instant stay the same however far it lives on, so a restart shows the same
+history.
 """
 
 from __future__ import annotations

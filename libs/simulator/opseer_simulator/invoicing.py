@@ -109,7 +109,7 @@ class Invoicing:
     def prorate(
         self, at: int, before: Subscription, after: Subscription
     ) -> Invoice | None:
-        """Bill the dearer rest of the period; None where it is cheaper or too little."""
+        """Bill the dearer rest of the period; None where cheaper or too little."""
         left = before.period_end - at
         whole = before.period_end - before.period_start
         parts = tuple(
@@ -127,9 +127,7 @@ class Invoicing:
         )
         if sum(part.amount for part in parts) < 2 * _LEAST:
             return None
-        return self.bill(
-            at, Bill(sub=after, reason="subscription_update", parts=parts)
-        )
+        return self.bill(at, Bill(sub=after, reason="subscription_update", parts=parts))
 
     def collect(self, at: int, invoice_id: str) -> None:
         """Finalise an invoice and try to collect it; one that is closed is left."""

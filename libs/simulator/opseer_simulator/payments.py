@@ -85,9 +85,7 @@ class Payments:
         entry = self._move(at, charge.id, "payment", charge.amount, fee=DEBIT_FEE)
         books.ledger.sales.append(Entry(at, charge.id, charge.amount))
         charge = books.charges.put(replace(charge, transaction=entry.id))
-        books.intents.put(
-            replace(intent, status="processing", latest_charge=charge.id)
-        )
+        books.intents.put(replace(intent, status="processing", latest_charge=charge.id))
         books.tell(at, "charge.pending", charge)
         settle = self._clear if clears else self._bounce
         self._timeline.plan(at + 4 * DAY, lambda then: settle(then, charge.id))
@@ -127,9 +125,7 @@ class Payments:
         moved: tuple[Transaction, ...] = ()
         if not inquiry:
             moved = (
-                self._move(
-                    at, dispute_id, "dispute", -charge.amount, fee=DISPUTE_FEE
-                ),
+                self._move(at, dispute_id, "dispute", -charge.amount, fee=DISPUTE_FEE),
             )
             books.ledger.disputes.append(Entry(at, dispute_id, charge.amount))
         dispute = books.disputes.put(
@@ -155,7 +151,9 @@ class Payments:
                 continue
             moved = dispute.transactions
             if won:
-                moved += (self._move(at, dispute.id, "dispute_reversal", dispute.amount),)
+                moved += (
+                    self._move(at, dispute.id, "dispute_reversal", dispute.amount),
+                )
             closed = books.disputes.put(
                 replace(dispute, status="won" if won else "lost", transactions=moved)
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from opseer_simulator import billing_objects, objects
+from opseer_simulator import billing_objects, charge_objects, objects
 from opseer_simulator.books import Books
 from opseer_simulator.catalogue import Plan, Product
 from opseer_simulator.objects import Json
@@ -26,7 +26,7 @@ from opseer_simulator.records import (
 API_VERSION = "2025-08-27.basil"
 
 _WITH_MODE: dict[type, Callable[..., Json]] = {
-    Charge: objects.charge,
+    Charge: charge_objects.charge,
     Customer: objects.customer,
     Discount: billing_objects.discount,
     Dispute: objects.dispute,
@@ -63,7 +63,9 @@ def _event(record: Event, books: Books, now: int, *, livemode: bool) -> Json:
     if record.before is not None:
         before = render(record.before, books, now, livemode=livemode)
         data["previous_attributes"] = previous_attributes(before, after)
-    request = "req_" + record.id.removeprefix("evt_")[:14] if record.by_request else None
+    request = (
+        "req_" + record.id.removeprefix("evt_")[:14] if record.by_request else None
+    )
     return {
         "id": record.id,
         "object": "event",

@@ -9,7 +9,7 @@ from opseer_simulator.clock import Clock, utc_now
 from opseer_simulator.company import Company
 from opseer_simulator.truth import Truth, count_truth
 
-CUSTOMERS = 340
+CUSTOMERS = 320
 """The default size: about 12,000 dollars of MRR and 15 to 20 charges a day."""
 
 
@@ -51,9 +51,7 @@ class Simulation:
         return datetime.fromtimestamp(self.now(), UTC).date()
 
 
-def truth_of(
-    simulation: Simulation, timezone: str, first: date, last: date
-) -> Truth:
+def truth_of(simulation: Simulation, timezone: str, first: date, last: date) -> Truth:
     """Return the truth of the local days `first` to `last`, both included.
 
     Raises zoneinfo.ZoneInfoNotFoundError for an unknown zone.

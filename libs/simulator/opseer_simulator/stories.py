@@ -50,7 +50,9 @@ _SHARE_OF_FIRST_DAYS = (65, 100)
 _NEW_A_DAY = (7, 1000)
 _ONCE_A_DAY = (4, 1000)
 _FIRST = "Ada Ben Chloe Dario Elif Femi Grete Hana Ivo Jun Kaya Liam Mina Noor Otto Pia"
-_LAST = "Abara Bauer Costa Dahl Evans Fujii Garcia Haas Ito Jansen Kim Lopez Moreau Novak"
+_LAST = (
+    "Abara Bauer Costa Dahl Evans Fujii Garcia Haas Ito Jansen Kim Lopez Moreau Novak"
+)
 
 
 class Stories:

@@ -77,9 +77,7 @@ class Subscriptions:
             self._begin_paying(at, sub, offer.start)
         return sub_id
 
-    def change(
-        self, at: int, sub_id: str, plan: Plan, seats: int, why: str
-    ) -> None:
+    def change(self, at: int, sub_id: str, plan: Plan, seats: int, why: str) -> None:
         """Move an active subscription to another plan or number of seats.
 
         Dearer at the same interval is billed pro rata at once; another interval begins
@@ -143,7 +141,9 @@ class Subscriptions:
             )
             self._update(at, sub, after, by_request=True)
 
-    def cancel(self, at: int, sub_id: str, reason: str = "cancellation_requested") -> None:
+    def cancel(
+        self, at: int, sub_id: str, reason: str = "cancellation_requested"
+    ) -> None:
         """End a subscription now; its open invoice is voided."""
         sub = self._books.subscriptions[sub_id]
         if sub.ended_at is not None or sub.status.startswith("incomplete"):
@@ -252,13 +252,17 @@ class Subscriptions:
             self._invoicing.void(at, sub.latest_invoice)
         self._update(at, sub, replace(sub, status="incomplete_expired", ended_at=at))
 
-    def _discount(self, at: int, customer: str, sub_id: str, coupon: Coupon) -> Discount:
-        return Discount(
-            id=self._books.ids.new("di_"),
-            created=at,
-            coupon=coupon,
-            customer=customer,
-            subscription=sub_id,
+    def _discount(
+        self, at: int, customer: str, sub_id: str, coupon: Coupon
+    ) -> Discount:
+        return self._books.discounts.put(
+            Discount(
+                id=self._books.ids.new("di_"),
+                created=at,
+                coupon=coupon,
+                customer=customer,
+                subscription=sub_id,
+            )
         )
 
     def _active(self, sub_id: str) -> Subscription | None:
@@ -281,6 +285,4 @@ class Subscriptions:
         worth = monthly_worth(sub.plan, sub.seats, coupon)
         if sub.ended_at is not None:
             worth *= 0
-        self._books.ledger.worths.append(
-            Worth(at, sub.id, sub.customer, worth, why)
-        )
+        self._books.ledger.worths.append(Worth(at, sub.id, sub.customer, worth, why))

@@ -21,8 +21,8 @@ from opseer_simulator.ledger import Entry, Ledger, Worth
 class Movement:
     """Changes of MRR in a day; contraction and churned are at most 0.
 
-    net = new + expansion + contraction + churned; `of_which_reactivation` is the part of
-    new by customers who paid before and did not at the day's start.
+    net = new + expansion + contraction + churned; `of_which_reactivation` is the part
+    of new by customers who paid before and did not at the day's start.
     """
 
     new: int = 0
@@ -37,9 +37,10 @@ class Movement:
 class TruthDay:
     """One local day.
 
-    `mrr` and `active_subscriptions` (those worth more than zero) stand at its end, or at
-    `as_of` for the day under way. `new_subs` and `churned_subs` count the subscriptions
-    behind `new` and `churned`; one that came and went within the day counts in both.
+    `mrr` and `active_subscriptions` (those worth more than zero) stand at its end, or
+    at `as_of` for the day under way. `new_subs` and `churned_subs` count the
+    subscriptions behind `new` and `churned`; one that came and went within the day
+    counts in both.
     """
 
     date: date

@@ -57,12 +57,14 @@ def worth(
     is added as charged. `trace` is called with each step in words.
     """
     tell = trace or _silent
-    amounts = [_licensed(item, policy, at, tell) for item in subscription.items]
+    currency = subscription.currency
+    amounts = [
+        _licensed(item, currency, policy, at, tell) for item in subscription.items
+    ]
     for discount in applied(subscription):
         if in_force(discount, policy, at):
-            everything = range(len(subscription.items))
-            _subtract(amounts, everything, discount, subscription, policy)
-            tell(discount_words(discount, sum(amounts, _ZERO), subscription.currency))
+            _subtract(amounts, discount, subscription, policy)
+            tell(discount_words(discount, sum(amounts, _ZERO), currency))
     amounts = [
         _without_tax(amount, item)
         for amount, item in zip(amounts, subscription.items, strict=True)
@@ -70,21 +72,19 @@ def worth(
     used = [_used(item, policy, at, tell) for item in subscription.items]
     licensed = round_half_even(sum(amounts, _ZERO))
     total = round_half_even(sum(amounts, _ZERO) + sum(used, _ZERO))
-    tell(f"= {amount_words(Fraction(total), subscription.currency)} per month")
+    tell(f"= {amount_words(Fraction(total), currency)} per month")
     exact = [one + other for one, other in zip(amounts, used, strict=True)]
     ids = [item.id for item in subscription.items]
     return Worth(
-        currency=subscription.currency,
+        currency=currency,
         licensed=licensed,
         usage=total - licensed,
         items=tuple(zip(ids, shares(exact, total), strict=True)),
-        reason=_reason(subscription, policy),
+        reason=_reason(subscription),
     )
 
 
-def arithmetic(
-    subscription: Subscription, policy: Policy, at: int
-) -> tuple[str, ...]:
+def arithmetic(subscription: Subscription, policy: Policy, at: int) -> tuple[str, ...]:
     """Return the steps of `worth` in words, one per line."""
     lines: list[str] = []
     worth(subscription, policy, at, lines.append)
@@ -119,16 +119,22 @@ def per_month(price: Price, policy: Policy) -> Fraction:
     return months[price.interval] * Fraction(1, price.interval_count)
 
 
-def _licensed(item: Item, policy: Policy, at: int, tell: Trace) -> Fraction:
-    """Return an item's monthly amount after its own discounts; 0 for a metered one."""
-    if item.price.usage_type == "metered":
+def _licensed(
+    item: Item, currency: str, policy: Policy, at: int, tell: Trace
+) -> Fraction:
+    """Return an item's monthly amount after its own discounts.
+
+    0 for a metered item, and for one whose amount in `currency` is not known.
+    """
+    if item.price.usage_type == "metered" or not _is_priced(item.price, currency):
         return _ZERO
-    amounts = [interval_amount(item) * per_month(item.price, policy)]
+    often = per_month(item.price, policy)
+    amounts = [interval_amount(item) * often]
     tell(item_words(item, amounts[0]))
     for discount in item.discounts:
         if in_force(discount, policy, at):
-            _reduce(amounts, [0], discount, item.price.currency, per_month(item.price, policy))
-            tell(discount_words(discount, amounts[0], item.price.currency))
+            _reduce(amounts, [0], discount, currency, often)
+            tell(discount_words(discount, amounts[0], currency))
     return amounts[0]
 
 
@@ -154,7 +160,9 @@ def interval_amount(item: Item) -> Fraction:
     if price.divide_by is not None:
         # Ceiling or floor of the division, in whole numbers.
         up = price.round == "up"
-        quantity = -(-quantity // price.divide_by) if up else quantity // price.divide_by
+        quantity = (
+            -(-quantity // price.divide_by) if up else quantity // price.divide_by
+        )
     return quantity * Fraction(price.unit_amount or "0")
 
 
@@ -178,7 +186,6 @@ def _tiered(price: Price, quantity: int) -> Fraction:
 
 def _subtract(
     amounts: list[Fraction],
-    places: Sequence[int],
     discount: Discount,
     subscription: Subscription,
     policy: Policy,
@@ -191,9 +198,9 @@ def _subtract(
     scope = discount.applies_to
     eligible = [
         place
-        for place in places
-        if subscription.items[place].price.usage_type == "licensed"
-        and (scope is None or subscription.items[place].price.product in scope)
+        for place, item in enumerate(subscription.items)
+        if item.price.usage_type == "licensed"
+        and (scope is None or item.price.product in scope)
     ]
     if eligible:
         often = max(
@@ -229,7 +236,7 @@ def _without_tax(amount: Fraction, item: Item) -> Fraction:
     return amount * Fraction(_HUNDRED, _HUNDRED + Fraction(item.inclusive_tax))
 
 
-def _reason(subscription: Subscription, policy: Policy) -> str | None:
+def _reason(subscription: Subscription) -> str | None:
     """Return why the worth is not wholly known, None where it is."""
     if not subscription.items_complete:
         return NO_ITEMS
@@ -241,7 +248,7 @@ def _reason(subscription: Subscription, policy: Policy) -> str | None:
     for item in subscription.items:
         listed.extend(item.discounts)
     unknown = any(discount.duration == "unknown" for discount in listed)
-    return NO_COUPON if unknown and policy.discounts else None
+    return NO_COUPON if unknown else None
 
 
 def _is_priced(price: Price, currency: str) -> bool:

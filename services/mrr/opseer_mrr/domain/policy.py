@@ -24,7 +24,9 @@ _CHOICES = {
     "churn_at": ("period_end", "click"),
     "grain": ("subscription", "customer"),
 }
-_STATUSES = frozenset({"active", "past_due", "unpaid"})
+_STATUSES = frozenset(
+    {"active", "past_due", "unpaid", "trialing", "paused", "incomplete"}
+)
 _MOST_DAYS = 366
 
 
@@ -58,26 +60,28 @@ PRESETS: Mapping[str, Policy] = {
 }
 
 
-def policy_from(document: object) -> Policy:
+def policy_from(document: object, *, default: str = "opseer") -> Policy:
     """Return the policy that a document asks for, checked.
 
     `document` is a preset's name, or an object of switches over the preset that its
-    `preset` names (stripe where it names none). Raises RefusedError(INVALID_POLICY),
-    and RefusedError(INVALID_TIMEZONE) for its zone.
+    `preset` names (`default` where it names none). Raises
+    RefusedError(INVALID_POLICY), and RefusedError(INVALID_TIMEZONE) for its zone.
     """
     if isinstance(document, str):
         document = {"preset": document}
     if not isinstance(document, Mapping):
         raise _refused("A policy is a preset's name or an object of switches.")
     switches = dict(document)
-    name = switches.pop("preset", "stripe")
+    name = switches.pop("preset", default)
     if not isinstance(name, str) or name not in PRESETS:
         raise _refused(f"The presets are {', '.join(PRESETS)}.")
     try:
         asked = {**msgspec.structs.asdict(PRESETS[name]), **switches}
         policy = msgspec.convert(asked, Policy)
     except (msgspec.ValidationError, TypeError):
-        raise _refused("A switch of the policy is unknown or of another type.") from None
+        raise _refused(
+            "A switch of the policy is unknown or of another type."
+        ) from None
     check(policy)
     return policy
 
@@ -99,7 +103,7 @@ def check(policy: Policy) -> None:
 
 
 def factor(text: str) -> Fraction:
-    """Return a factor such as 52/12 exactly; RefusedError(INVALID_POLICY) if it is none."""
+    """Return a factor such as 52/12 exactly; RefusedError(INVALID_POLICY)."""
     try:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):

@@ -24,9 +24,7 @@ class RateTable:
         }
 
     @classmethod
-    def from_major(
-        cls, rates: Iterable[tuple[str, str, date, Fraction]]
-    ) -> RateTable:
+    def from_major(cls, rates: Iterable[tuple[str, str, date, Fraction]]) -> RateTable:
         """Read (from, to, day, rate) with rates between major units."""
         table: dict[tuple[str, str], dict[date, Fraction]] = {}
         for source, to, day, rate in rates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from opseer_common.contracts.subscription import Discount, Subscription
@@ -20,6 +20,11 @@ Standing = Literal[
 ]
 
 _ENDED = frozenset({"canceled", "incomplete_expired"})
+_OUTSIDE: Mapping[str, Standing] = {
+    "trialing": "trial",
+    "incomplete": "incomplete",
+    "paused": "paused",
+}
 _DAY_SECONDS = 86_400
 # Which durations of a discount each choice of the policy subtracts.
 _SUBTRACTED = {
@@ -45,13 +50,10 @@ def standing(subscription: Subscription, policy: Policy, at: int) -> Standing:
 def _by_status(status: str, policy: Policy) -> Standing:
     if status in _ENDED:
         return "ended"
-    if status == "paused":
-        return "paused"
-    if status == "trialing":
-        return "counted" if policy.trial == "include" else "trial"
-    if status in policy.count_statuses:
+    included = status == "trialing" and policy.trial == "include"
+    if included or status in policy.count_statuses:
         return "counted"
-    return "incomplete" if status == "incomplete" else "unpaid"
+    return _OUTSIDE.get(status, "unpaid")
 
 
 def is_cancelling(subscription: Subscription) -> bool:

@@ -11,7 +11,7 @@ _SHOWN_DIGITS = 6
 
 
 def amount_words(minor: Fraction, currency: str) -> str:
-    """Return an amount in major units; more decimals where it is no whole minor unit."""
+    """Return an amount in major units, six decimals where it is no whole minor."""
     if minor.denominator == 1:
         return f"{Money(minor.numerator, currency).major()} {currency.upper()}"
     digits = _SHOWN_DIGITS

@@ -3,12 +3,14 @@
 CREATE SCHEMA mrr;
 SELECT opseer.add_bus_tables('mrr', 'opseer_mrr');
 
--- What was computed last for a connection, and from which of the collector's revisions.
+-- What was computed last for a connection: from which of the collector's revisions and
+-- under which of the gateway's settings.
 CREATE TABLE mrr.computed (
     account_id uuid NOT NULL,
     source text NOT NULL,
     connection_id uuid NOT NULL,
     revision bigint NOT NULL,
+    settings_revision int NOT NULL,
     first_day date NOT NULL,
     last_day date NOT NULL,
     at timestamptz NOT NULL,
@@ -39,6 +41,7 @@ CREATE TABLE mrr.snapshot (
     PRIMARY KEY (account_id, source, connection_id, day),
     CHECK (complete OR reason IS NOT NULL));
 
+-- What moved a day. All but `snapshot_minor` are null where Events could not be read.
 CREATE TABLE mrr.movement (
     account_id uuid NOT NULL,
     source text NOT NULL,
@@ -46,17 +49,17 @@ CREATE TABLE mrr.movement (
     day date NOT NULL,
     grain text NOT NULL CHECK (grain IN ('subscription', 'customer')),
     currency text NOT NULL,
-    new_minor bigint NOT NULL,
-    expansion_minor bigint NOT NULL,
-    contraction_minor bigint NOT NULL CHECK (contraction_minor <= 0),
-    churned_minor bigint NOT NULL CHECK (churned_minor <= 0),
-    net_minor bigint NOT NULL
+    new_minor bigint,
+    expansion_minor bigint,
+    contraction_minor bigint CHECK (contraction_minor <= 0),
+    churned_minor bigint CHECK (churned_minor <= 0),
+    net_minor bigint
         CHECK (net_minor = new_minor + expansion_minor + contraction_minor + churned_minor),
-    of_which_reactivation_minor bigint NOT NULL,
-    fx_minor bigint NOT NULL,
+    of_which_reactivation_minor bigint,
+    fx_minor bigint,
     snapshot_minor bigint NOT NULL,
-    new_subs int NOT NULL,
-    churned_subs int NOT NULL,
+    new_subs int,
+    churned_subs int,
     timezone text NOT NULL,
     complete boolean NOT NULL,
     reason text,
@@ -65,7 +68,8 @@ CREATE TABLE mrr.movement (
     CHECK (complete OR reason IS NOT NULL));
 
 -- The subscriptions behind a day. Before and after in the subscription's own currency
--- and in the settlement currency; `arithmetic` says in words how each came about.
+-- and in the settlement currency (null without a rate); `arithmetic` says in words how
+-- each came about.
 CREATE TABLE mrr.movement_change (
     account_id uuid NOT NULL,
     source text NOT NULL,
@@ -79,7 +83,7 @@ CREATE TABLE mrr.movement_change (
     currency text NOT NULL,
     before_minor bigint NOT NULL,
     after_minor bigint NOT NULL,
-    settlement_minor bigint NOT NULL,
+    settlement_minor bigint,
     event_ids text[] NOT NULL,
     arithmetic jsonb NOT NULL,
     PRIMARY KEY (account_id, source, connection_id, day, subscription_id, position));

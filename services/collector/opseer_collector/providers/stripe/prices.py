@@ -136,7 +136,7 @@ def _percent(coupon: Node) -> str | None:
 
 
 def _coupon(source: Node) -> Node | None:
-    """Return the coupon: inline, or since clover behind `source`; None for a bare id."""
+    """Return the coupon: inline, or behind `source`; None for a bare id."""
     for holder in (source, source.opt_node("source")):
         if holder is not None and isinstance(holder.fields.get("coupon"), Mapping):
             return holder.opt_node("coupon")
@@ -172,9 +172,7 @@ def _products(scope: Node) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _resolved(
-    entry: object, path: str, discounts: Mapping[str, Discount]
-) -> Discount:
+def _resolved(entry: object, path: str, discounts: Mapping[str, Discount]) -> Discount:
     """Return a listed discount: the object itself, or what is known of its id."""
     if isinstance(entry, str):
         return discounts.get(entry) or Discount(id=entry, duration="unknown")

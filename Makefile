@@ -1,0 +1,103 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A venv holds absolute paths: one that was copied or moved is made anew.
+PLACE := $(VENV)/.place
+MOVED := $(subst =$(CURDIR)=,,=$(shell cat $(PLACE) 2>/dev/null)=)
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+COMPOSE := docker compose --file deploy/compose.yaml
+
+.PHONY: help
+help: ## Show the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(VENV)/.run ## Make .venv with the pinned packages and .venv/bin/opseer
+
+.PHONY: run
+run: install ## Run Opseer here: embedded NATS and Postgres, data in .opseer/
+	@exec $(BIN)/opseer up --stop-with-parent
+
+.PHONY: demo
+demo: install ## The same with a made-up company; ONCE=1 stops after the report
+	@exec $(BIN)/opseer demo --stop-with-parent
+
+.PHONY: test
+test: $(VENV)/.dev ## Tests on embedded NATS and Postgres
+	@exec $(BIN)/pytest -m "not deep and not docker"
+
+.PHONY: test-deep
+test-deep: $(VENV)/.dev ## All tests with the full counts
+	@exec $(BIN)/pytest -m "not docker"
+
+.PHONY: check
+check: $(VENV)/.dev ## Format, lint, types, import rules, dead code, dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/vulture
+	$(BIN)/deptry .
+	$(BIN)/pytest --quiet tests/structure
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Run the benchmarks in tests/bench/
+	@for file in tests/bench/bench_*.py; do \
+	  test -f "$$file" || { echo "no benchmarks in tests/bench/ yet"; exit 0; }; \
+	  echo "$$file" && $(BIN)/python "$$file" || exit 1; \
+	done
+
+.PHONY: up
+up: ## Run in containers: official Postgres and NATS, our image four times
+	$(COMPOSE) up --detach --build --wait
+
+.PHONY: down
+down: ## Stop the containers; their data stay
+	$(COMPOSE) down
+
+# Needs uv. Names and hashes only: the files name no index.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url \
+	--no-emit-find-links --extra embedded pyproject.toml
+.PHONY: lock
+lock: ## Pin the packages again in requirements/
+	$(LOCK) requirements/build.in --output-file requirements/run.txt
+	$(LOCK) requirements/build.in requirements/dev.in --output-file requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove .venv and caches; .opseer/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first Python that runs (a name on PATH may be an empty shim) and fits.
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+
+$(PLACE): $(if $(MOVED),always)
+	@for python in $${PYTHON:-python3 python3.13 python3.12 python3.11}; do \
+	  if "$$python" -c '$(FITS)' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "Opseer needs Python 3.11, 3.12 or 3.13 with its venv module" >&2; \
+	  echo "(Debian and Ubuntu: apt install python3-venv)." >&2; \
+	  echo "Name one with: make install PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	echo "making $(VENV) with $$("$$found" --version)"; \
+	"$$found" -m venv --clear $(VENV) && printf '%s' '$(CURDIR)' > $@
+
+$(VENV)/.run: requirements/run.txt pyproject.toml $(PLACE)
+	@echo "installing $$(grep -c == requirements/run.txt) pinned packages: a minute or less"
+	@$(PIP) --require-hashes --requirement requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "installing the tools for tests and checks"
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+.PHONY: always
+always:

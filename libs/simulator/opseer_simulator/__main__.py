@@ -1,0 +1,84 @@
+"""Start the simulator: `python -m opseer_simulator --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from opseer_simulator.clock import utc_now
+from opseer_simulator.server import make_app
+from opseer_simulator.simulation import CUSTOMERS, Simulation
+
+_HISTORY = timedelta(days=130)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    options = _options(arguments)
+    epoch = options.epoch or utc_now().date() - _HISTORY
+    simulation = Simulation(options.seed, epoch, options.customers)
+    asyncio.run(_serve(simulation, options))
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="opseer_simulator",
+        description="A made-up company behind Stripe's HTTP API.",
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 = any free port")
+    parser.add_argument(
+        "--port-file", type=Path, help='gets {"url": …} once the server is ready'
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--epoch",
+        type=date.fromisoformat,
+        help="first day of the company (UTC); the same one shows the same history "
+        "after a restart; by default 130 days ago",
+    )
+    parser.add_argument("--customers", type=int, default=CUSTOMERS)
+    parser.add_argument(
+        "--key", action="append", required=True, help="rk_test_… or rk_live_…"
+    )
+    return parser.parse_args(arguments)
+
+
+async def _serve(simulation: Simulation, options: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    simulation.books()
+    runner = web.AppRunner(make_app(simulation, options.key), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, options.host, options.port, shutdown_timeout=1)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    url = f"http://{host}:{port}"
+    if options.port_file is not None:
+        _announce(options.port_file, url)
+    sys.stdout.write(f"simulator ready at {url}\n")
+    sys.stdout.flush()
+    await stopped.wait()
+    await runner.cleanup()
+
+
+def _announce(file: Path, url: str) -> None:
+    """Write the port file whole or not at all."""
+    draft = file.with_name(file.name + ".new")
+    draft.write_bytes(msgspec.json.encode({"url": url}))
+    draft.replace(file)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

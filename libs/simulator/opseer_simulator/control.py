@@ -1,0 +1,170 @@
+"""The control API of the simulator, under `/_control`, in JSON and without a key.
+
+    GET    /_control/state        seed, epoch, customers, now (unix s), offset_seconds …
+    GET    /_control/calls        {"total": n, "endpoints": {"/v1/charges": n, …}}
+    DELETE /_control/calls        counts from zero
+    GET    /_control/truth        ?timezone=UTC&from=YYYY-MM-DD&to=YYYY-MM-DD -> Truth
+    POST   /_control/permissions  {"missing": ["events", …], "wording": "old" | "new"}
+    POST   /_control/key          {"state": "valid" | "revoked" | "expired"}
+    POST   /_control/faults       a Fault (see faults.py); DELETE removes all
+    POST   /_control/latency      {"milliseconds": n}
+    POST   /_control/clock        {"offset_seconds": n}
+
+A body or query that does not fit is a 400 `{"error": text}`. Truth's `from` and `to`
+are days of the zone and by default the last 90 days and today.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from aiohttp import web
+
+from opseer_simulator.faults import Account, Fault, permission_named
+from opseer_simulator.simulation import Simulation, truth_of
+
+ACCOUNT = web.AppKey("account", Account)
+SIMULATION = web.AppKey("simulation", Simulation)
+
+_WINDOW = timedelta(days=90)
+
+routes = web.RouteTableDef()
+Body = TypeVar("Body")
+
+
+class _Permissions(msgspec.Struct, forbid_unknown_fields=True):
+    missing: list[str]
+    wording: Literal["old", "new"] = "old"
+
+
+class _Key(msgspec.Struct, forbid_unknown_fields=True):
+    state: Literal["valid", "revoked", "expired"]
+
+
+class _Latency(msgspec.Struct, forbid_unknown_fields=True):
+    milliseconds: int
+
+
+class _ClockSet(msgspec.Struct, forbid_unknown_fields=True):
+    offset_seconds: int
+
+
+@routes.get("/_control/state")
+async def state(request: web.Request) -> web.Response:
+    """Return who the company is and what time it is there."""
+    simulation, account = request.app[SIMULATION], request.app[ACCOUNT]
+    return _json(
+        {
+            "seed": simulation.seed,
+            "epoch": simulation.epoch,
+            "customers": simulation.customers,
+            "now": simulation.now(),
+            "offset_seconds": simulation.offset_seconds,
+            "missing_permissions": sorted(account.missing),
+            "key_state": account.key_state,
+            "latency_ms": account.latency_ms,
+            "faults": [fault for fault in account.faults if fault.count > 0],
+        }
+    )
+
+
+@routes.get("/_control/calls")
+async def calls(request: web.Request) -> web.Response:
+    """Return how often each endpoint was called."""
+    counts = request.app[ACCOUNT].calls
+    return _json({"total": counts.total(), "endpoints": dict(counts)})
+
+
+@routes.delete("/_control/calls")
+async def forget_calls(request: web.Request) -> web.Response:
+    """Count from zero."""
+    request.app[ACCOUNT].calls.clear()
+    return _json({})
+
+
+@routes.get("/_control/truth")
+async def truth(request: web.Request) -> web.Response:
+    """Return the truth of a range of local days."""
+    simulation = request.app[SIMULATION]
+    name = request.query.get("timezone", "UTC")
+    try:
+        zone = ZoneInfo(name)
+        today = datetime.fromtimestamp(simulation.now(), UTC).astimezone(zone).date()
+        last = date.fromisoformat(request.query.get("to", today.isoformat()))
+        first = date.fromisoformat(
+            request.query.get("from", (last - _WINDOW).isoformat())
+        )
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise _bad(error) from error
+    return _json(truth_of(simulation, name, first, last))
+
+
+@routes.post("/_control/permissions")
+async def permissions(request: web.Request) -> web.Response:
+    """Take permissions from the key, all others are there."""
+    wanted = await _body(request, _Permissions)
+    try:
+        missing = {permission_named(name) for name in wanted.missing}
+    except ValueError as error:
+        raise _bad(error) from error
+    account = request.app[ACCOUNT]
+    account.missing, account.wording = missing, wanted.wording
+    return _json({})
+
+
+@routes.post("/_control/key")
+async def key(request: web.Request) -> web.Response:
+    """Revoke or expire the keys, or make them valid again."""
+    request.app[ACCOUNT].key_state = (await _body(request, _Key)).state
+    return _json({})
+
+
+@routes.post("/_control/faults")
+async def add_fault(request: web.Request) -> web.Response:
+    """Break the next requests."""
+    request.app[ACCOUNT].faults.append(await _body(request, Fault))
+    return _json({})
+
+
+@routes.delete("/_control/faults")
+async def clear_faults(request: web.Request) -> web.Response:
+    """Break nothing any more."""
+    request.app[ACCOUNT].faults.clear()
+    return _json({})
+
+
+@routes.post("/_control/latency")
+async def latency(request: web.Request) -> web.Response:
+    """Let each answer take that much longer."""
+    request.app[ACCOUNT].latency_ms = (await _body(request, _Latency)).milliseconds
+    return _json({})
+
+
+@routes.post("/_control/clock")
+async def clock(request: web.Request) -> web.Response:
+    """Set how far the company's time is ahead of the machine's."""
+    simulation = request.app[SIMULATION]
+    simulation.offset_seconds = (await _body(request, _ClockSet)).offset_seconds
+    return _json({"now": simulation.now()})
+
+
+async def _body(request: web.Request, shape: type[Body]) -> Body:
+    try:
+        return msgspec.json.decode(await request.read(), type=shape)
+    except msgspec.DecodeError as error:
+        raise _bad(error) from error
+
+
+def _bad(error: Exception) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(
+        body=msgspec.json.encode({"error": str(error)}), content_type="application/json"
+    )
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(value), content_type="application/json"
+    )

@@ -1,0 +1,68 @@
+"""What goes wrong on request: keys, permissions, limits, broken answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+import msgspec
+
+from opseer_simulator.resources import PERMISSIONS
+
+
+class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What the next `count` matching requests get.
+
+    `kind`: `rate_limited` (429), `lock_timeout` (429 without a reason), `server_error`
+    (`status`), `truncated` (half a body with 200), `html` (a page with 200), `hang`
+    (no answer for `seconds`). `endpoint` (`/v1/charges`) narrows, None = any.
+    """
+
+    kind: Literal[
+        "rate_limited", "lock_timeout", "server_error", "truncated", "html", "hang"
+    ]
+    count: int = 1
+    endpoint: str | None = None
+    reason: str = "global-rate"
+    status: int = 500
+    seconds: float = 60.0
+
+
+class Account(msgspec.Struct, kw_only=True):
+    """The account's keys and state as the control API sets them.
+
+    `missing` holds names of PERMISSIONS; `key_state` is `valid`, `revoked` or
+    `expired`; `wording` of 403s is `old` or `new`.
+    """
+
+    keys: tuple[str, ...]
+    missing: set[str] = msgspec.field(default_factory=set)
+    wording: str = "old"
+    key_state: str = "valid"
+    latency_ms: int = 0
+    faults: list[Fault] = msgspec.field(default_factory=list)
+    calls: Counter[str] = msgspec.field(default_factory=Counter)
+
+    def lacks(self, permission: str) -> bool:
+        """Return whether the key lacks a permission of PERMISSIONS."""
+        return permission in self.missing
+
+    def next_fault(self, endpoint: str) -> Fault | None:
+        """Take one off the first fault that matches an endpoint, and return it."""
+        for fault in self.faults:
+            if fault.count > 0 and fault.endpoint in {None, endpoint}:
+                fault.count -= 1
+                return fault
+        return None
+
+
+def permission_named(name: str) -> str:
+    """Return the permission of a name: ours, or Stripe's with or without `rak_`.
+
+    Raises ValueError for an unknown one.
+    """
+    plain = name.removeprefix("rak_")
+    for ours, permission in PERMISSIONS.items():
+        if plain in {ours, permission.right}:
+            return ours
+    raise ValueError(name)

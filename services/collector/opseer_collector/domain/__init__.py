@@ -1,0 +1,1 @@
+"""What the collector knows about days, money and rows. Pure: no I/O, no clock."""

@@ -1,0 +1,87 @@
+"""What a run needs from a payment channel: the port that every provider fits.
+
+A new channel is one new folder under providers/ whose class fits `Provider`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, Protocol
+
+from opseer_collector.domain.records import Batch, Fetched
+from opseer_common.contracts.collection import RunKind
+from opseer_common.errors import OpseerError
+from opseer_common.sealing import Secret
+
+Environment = Literal["live", "test", "demo"]
+
+STAGES: Final = (
+    "connecting",
+    "balance_transactions",
+    "charges",
+    "disputes",
+    "subscriptions",
+    "events",
+    "computing",
+    "done",
+)
+"""The words of `collector.run.stage`, in the order in which they are shown."""
+
+
+class KeyRefusedError(OpseerError):
+    """The provider does not accept the key (any more). Not tried again."""
+
+    def __init__(self, detail: str, code: str = "AUTH_FAILED") -> None:
+        """Keep the public code (docs/ERRORS.md) and words without the key."""
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class ProviderAwayError(OpseerError):
+    """The provider does not answer, or not sensibly, after all tries. Tried later."""
+
+
+class Overtaken(OpseerError):  # noqa: N818 - no fault: somebody else is in charge
+    """The run is not ours any more: its lease was lost or its connection ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to fetch: everything created in [since, until), unix seconds.
+
+    `events_since` is where the events begin; `now` is the instant of the run.
+    """
+
+    kind: RunKind
+    environment: Environment
+    key: Secret
+    since: int
+    until: int
+    events_since: int
+    now: datetime
+
+
+class Intake(Protocol):
+    """Where a provider puts what it read."""
+
+    async def store(self, batch: Batch) -> None:
+        """Store rows; again is the same once. Raises Overtaken."""
+        ...
+
+    async def progress(self, done: Mapping[str, int], total: int) -> None:
+        """Tell how far each stage is, out of `total` each. Raises Overtaken."""
+        ...
+
+
+class Provider(Protocol):
+    """A payment channel's API."""
+
+    async def fetch(self, request: Request, intake: Intake) -> Fetched:
+        """Read everything that is asked for into `intake`.
+
+        Raises KeyRefusedError, ProviderAwayError, and what the intake raises.
+        """
+        ...

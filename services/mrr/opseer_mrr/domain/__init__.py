@@ -1,0 +1,1 @@
+"""MRR and its movements: pure, exact, without I/O."""

@@ -1,0 +1,218 @@
+"""From the collector's stored rows to the rows of the mrr schema: one pure step.
+
+The newest 31 days are computed from today's subscriptions backwards through their
+events. Stripe keeps events for 30 days, so the 31st, of which a part may lie before the
+first event, is only written where no earlier collection left a row that agrees with it.
+Older rows are never touched: they are history (rule: docs/MRR.md, "Day after day").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from opseer_common.contracts.message import Source
+from opseer_common.contracts.subscription import Subscription, SubscriptionChange
+from opseer_common.days import DayRange, day_of, last_days, zone
+from opseer_mrr.domain.movements import MISSED_EVENT, compute_movements
+from opseer_mrr.domain.policy import Policy, policy_from
+from opseer_mrr.domain.rates import RateTable
+from opseer_mrr.domain.rows import DayRow, MovementChange
+from opseer_mrr.domain.snapshot import Snapshot, compute_snapshot
+from opseer_mrr.domain.timeline import dated
+
+DAYS = 31
+BEFORE_HISTORY = "BEFORE_HISTORY"
+CRON_PENDING = "CRON_PENDING"
+EVENTS_PERMISSION = "EVENTS_PERMISSION"
+SUBSCRIPTIONS_PERMISSION = "SUBSCRIPTIONS_PERMISSION"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionKey:
+    """Whose rows: an account's connection to a source."""
+
+    account_id: UUID
+    source: Source
+    connection_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedRate:
+    """A payment at `at` (unix seconds) converted at `rate` between minor units."""
+
+    origin: str
+    target: str
+    at: int
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the account chose: its `policy` document and zone, as of `revision`."""
+
+    revision: int
+    policy: Mapping[str, object]
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What an earlier computation left.
+
+    `seam` is the snapshot (minor units, currency) of the oldest day that is computed
+    now, None where there is no row; `settings_revision` what it was made under.
+    `past_customers` had MRR before that day.
+    """
+
+    settings_revision: int | None = None
+    seam: tuple[int, str] | None = None
+    past_customers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that the figures follow from, as of the collector's `revision`.
+
+    `subscriptions` and `changes` are JSON of contracts/subscription.py, `as_of` is the
+    instant of the collection. `settlement` is None where no currency is known yet.
+    """
+
+    key: ConnectionKey
+    revision: int
+    as_of: datetime
+    settings: Settings
+    settlement: str | None
+    permissions: Mapping[str, str]
+    subscriptions: Sequence[str]
+    changes: Sequence[str]
+    rates: Sequence[ObservedRate]
+    stored: Stored = Stored()
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The rows to write. `days` are replaced as a whole.
+
+    `snapshot` is today's; its amounts are unknown where it is None. `movements` are
+    (grain, row), ascending. `unmoved` is today's snapshot where only that is known,
+    because Events could not be read.
+    """
+
+    days: DayRange
+    settlement: str
+    snapshot: Snapshot | None
+    reason: str | None
+    movements: tuple[tuple[str, DayRow], ...] = ()
+    changes: tuple[MovementChange, ...] = ()
+    unmoved: int | None = None
+
+
+def window(as_of: datetime, tz: ZoneInfo) -> DayRange:
+    """Return the days that are computed from events collected at `as_of`."""
+    return last_days(DAYS, day_of(as_of, tz))
+
+
+def compute(inputs: Inputs) -> Figures | None:
+    """Return the rows that follow from `inputs`; None without a settlement currency."""
+    if inputs.settlement is None:
+        return None
+    tz = zone(inputs.settings.timezone)
+    days = window(inputs.as_of, tz)
+    if inputs.permissions.get("subscriptions") == "missing":
+        today = DayRange(days.last, days.last)
+        return Figures(today, inputs.settlement, None, SUBSCRIPTIONS_PERMISSION)
+    policy = _policy(inputs.settings)
+    rates = rate_table(inputs.rates, tz)
+    changes = [msgspec.json.decode(c, type=SubscriptionChange) for c in inputs.changes]
+    live = dated(
+        [msgspec.json.decode(s, type=Subscription) for s in inputs.subscriptions],
+        changes,
+        int(inputs.as_of.timestamp()),
+    )
+    snapshot = compute_snapshot(
+        live, policy, inputs.settlement, rates, inputs.as_of, tz
+    )
+    if inputs.permissions.get("events") == "missing":
+        return Figures(
+            days=DayRange(days.last, days.last),
+            settlement=inputs.settlement,
+            snapshot=snapshot,
+            reason=snapshot.reason,
+            unmoved=snapshot.mrr,
+        )
+    moved = compute_movements(
+        live,
+        changes,
+        policy,
+        inputs.settlement,
+        rates,
+        days=days,
+        tz=tz,
+        now=inputs.as_of,
+        past_customers=inputs.stored.past_customers,
+    )
+    seam = _seam_reason(inputs, moved.by_subscription[0])
+    written = (
+        days if seam is not None else DayRange(moved.by_subscription[1].day, days.last)
+    )
+    return Figures(
+        days=written,
+        settlement=inputs.settlement,
+        snapshot=snapshot,
+        reason=snapshot.reason,
+        movements=tuple(
+            (grain, _marked(row, days, seam))
+            for grain, rows in (
+                ("subscription", moved.by_subscription),
+                ("customer", moved.by_customer),
+            )
+            for row in rows
+            if row.day >= written.first
+        ),
+        changes=tuple(c for c in moved.changes if c.day >= written.first),
+    )
+
+
+def rate_table(rates: Iterable[ObservedRate], tz: ZoneInfo) -> RateTable:
+    """Return the table of the newest rate of each day of `tz`."""
+    table: dict[tuple[str, str], dict[date, Fraction]] = {}
+    for one in sorted(rates, key=lambda observed: observed.at):
+        day = day_of(datetime.fromtimestamp(one.at, tz), tz)
+        table.setdefault((one.origin, one.target), {})[day] = Fraction(one.rate)
+    return RateTable(table)
+
+
+def _policy(settings: Settings) -> Policy:
+    """Return the policy that a stored document names; its `version` is not a switch."""
+    document = {k: v for k, v in settings.policy.items() if k != "version"}
+    return policy_from({**document, "timezone": settings.timezone})
+
+
+def _seam_reason(inputs: Inputs, oldest: DayRow) -> str | None:
+    """Return why the oldest day is incomplete; None to leave its stored row in place."""
+    stored = inputs.stored
+    if stored.seam == (oldest.snapshot, inputs.settlement):
+        return None
+    same_settings = stored.settings_revision == inputs.settings.revision
+    return MISSED_EVENT if stored.seam and same_settings else BEFORE_HISTORY
+
+
+def _marked(row: DayRow, days: DayRange, seam: str | None) -> DayRow:
+    """Mark what cannot be complete: the oldest day, and today, which goes on.
+
+    Today's movements are those up to the collection; its rest comes with the next.
+    """
+    reason = row.reason
+    if row.day == days.first:
+        reason = seam
+    elif row.day == days.last:
+        reason = reason or CRON_PENDING
+    return replace(row, reason=reason)

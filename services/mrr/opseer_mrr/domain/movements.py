@@ -1,0 +1,337 @@
+"""What moved MRR, day by day: new, expansion, contraction, churned, and FX apart.
+
+Net per subscription and day, so that order and duplicates of events do not matter. In
+each row snapshot[d] = snapshot[d-1] + net[d] + fx[d], and the last snapshot is exactly
+what snapshot.py computes from the live subscriptions at the same instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from opseer_common.contracts.subscription import Subscription, SubscriptionChange
+from opseer_common.days import ONE_DAY, DayRange
+from opseer_mrr.domain.drafts import (
+    Course,
+    Draft,
+    Window,
+    course_of,
+    days_between,
+    minor,
+    window_of,
+)
+from opseer_mrr.domain.normalise import arithmetic, shares
+from opseer_mrr.domain.policy import Policy
+from opseer_mrr.domain.rates import RateTable, converted
+from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
+from opseer_mrr.domain.snapshot import NO_RATE, settle
+from opseer_mrr.domain.standing import standing
+from opseer_mrr.domain.timeline import build_timelines
+
+MISSED_EVENT = "MISSED_EVENT"
+# States whose MRR at the opening is nil but was not always.
+_FORMER = frozenset({"unpaid", "paused", "grace_over"})
+
+
+@dataclass(slots=True)
+class _Book:
+    """Where things stand between two days.
+
+    `balances` is MRR by currency, `paying` how many of a customer's subscriptions
+    are worth something, `former` the customers who ever paid.
+    """
+
+    balances: dict[str, int] = field(default_factory=dict)
+    paying: dict[str, int] = field(default_factory=dict)
+    former: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Sums:
+    """One row's sums while it is made."""
+
+    amounts: dict[str, int] = field(default_factory=dict)
+    reactivation: int = 0
+
+    def add(self, category: str, amount: int, *, reactivation: bool) -> None:
+        """Add an amount to a category."""
+        self.amounts[category] = self.amounts.get(category, 0) + amount
+        if reactivation:
+            self.reactivation += amount
+
+
+def compute_movements(  # noqa: PLR0913 - the inputs of the figures, all named
+    live: Sequence[Subscription],
+    changes: Iterable[SubscriptionChange],
+    policy: Policy,
+    settlement: str,
+    rates: RateTable,
+    *,
+    days: DayRange,
+    tz: ZoneInfo,
+    now: datetime,
+    past_customers: Iterable[str] = (),
+) -> Movements:
+    """Return the movements of `days` in `tz`, from today's state backwards.
+
+    `live` are the states at the aware instant `now` (ended ones may be left out),
+    `changes` every known change, in any order. Days after `now` are left out.
+    `past_customers` had MRR before all this.
+    """
+    window = window_of(days, tz, now)
+    lines = list(build_timelines(live, changes, policy, window.start, window.now))
+    courses = [course_of(line, policy, window) for line in lines]
+    book = _opened(courses, past_customers)
+    flaws = _flaws(courses)
+    for line in lines:
+        for at in line.missed:
+            flaws[window.day_of(at)] = MISSED_EVENT
+    by_day: dict[date, list[Draft]] = {}
+    for course in courses:
+        for draft in course.drafts:
+            by_day.setdefault(draft.day, []).append(draft)
+    before = settle(book.balances, settlement, rates, window.days.first - ONE_DAY)
+    days_done = []
+    for day in window.days:
+        drafts = sorted(by_day.get(day, []), key=lambda one: one.subscription_id)
+        days_done.append(
+            _day(day, drafts, book, _Terms(policy, settlement, rates, window))
+        )
+    return _joined(settlement, before, days_done, flaws)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What every day is computed under."""
+
+    policy: Policy
+    settlement: str
+    rates: RateTable
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """One day before its rows are joined to the days around it."""
+
+    day: date
+    fx: int
+    subscriptions: _Sums
+    customers: _Sums
+    started: int
+    stopped: int
+    changes: tuple[MovementChange, ...]
+    without_rate: bool
+
+
+def _opened(courses: Iterable[Course], past_customers: Iterable[str]) -> _Book:
+    """Return where things stand before the first day."""
+    book = _Book(former=set(past_customers))
+    for course in courses:
+        found = course.opening[1]
+        amount = minor(course.opening)
+        if found is not None and (amount or found.standing in _FORMER):
+            book.former.add(course.customer)
+        if found is not None and amount:
+            _move(book, course.customer, found.currency, 0, amount)
+    return book
+
+
+def _move(book: _Book, customer: str, currency: str, before: int, after: int) -> None:
+    """Carry one subscription's change into the book."""
+    book.balances[currency] = book.balances.get(currency, 0) + after - before
+    step = (after > 0) - (before > 0)
+    book.paying[customer] = book.paying.get(customer, 0) + step
+
+
+def _flaws(courses: Iterable[Course]) -> dict[date, str]:
+    """Return the days that are not complete, with a reason each."""
+    return {
+        day: reason
+        for course in courses
+        for first, last, reason in course.flaws
+        for day in days_between(first, last)
+    }
+
+
+def _day(day: date, drafts: Sequence[Draft], book: _Book, terms: _Terms) -> _Day:
+    """Compute one day and carry the book over it."""
+    opening = dict(book.balances)
+    paid = {draft.customer: book.paying.get(draft.customer, 0) > 0 for draft in drafts}
+    for draft in drafts:
+        _move(book, draft.customer, draft.currency, draft.before, draft.after)
+    currencies = set(book.balances)
+    settled = _settled(day, drafts, opening, book.balances, terms)
+    changes = []
+    by_subscription, by_customer = _Sums(), _Sums()
+    for place, draft in enumerate(drafts):
+        back = draft.customer in book.former and not paid[draft.customer]
+        change = _change(draft, settled[place], terms, reactivation=back)
+        changes.append(change)
+        by_subscription.add(
+            change.category,
+            change.settlement_minor or 0,
+            reactivation=change.reactivation,
+        )
+    _add_customers(by_customer, changes, paid, book)
+    yesterday = settle(opening, terms.settlement, terms.rates, day - ONE_DAY)
+    revalued = settle(opening, terms.settlement, terms.rates, day)
+    book.former.update(
+        draft.customer for draft in drafts if book.paying[draft.customer] > 0
+    )
+    return _Day(
+        day=day,
+        fx=revalued - yesterday,
+        subscriptions=by_subscription,
+        customers=by_customer,
+        started=sum(draft.started for draft in drafts),
+        stopped=sum(draft.stopped for draft in drafts),
+        changes=_numbered(changes),
+        without_rate=any(
+            (opening.get(currency) or book.balances[currency])
+            and terms.rates.on(currency, terms.settlement, day) is None
+            for currency in currencies
+        ),
+    )
+
+
+def _settled(
+    day: date,
+    drafts: Sequence[Draft],
+    opening: Mapping[str, int],
+    closing: Mapping[str, int],
+    terms: _Terms,
+) -> list[int | None]:
+    """Return each change in the settlement currency, at the day's rate.
+
+    A currency's changes are rounded together, by largest remainder, so that they sum
+    to what the converted balance moved by: FX is nil where the rate did not change.
+    """
+    result: list[int | None] = [None] * len(drafts)
+    for currency in {draft.currency for draft in drafts}:
+        rate = terms.rates.on(currency, terms.settlement, day)
+        if rate is None:
+            continue
+        places = [i for i, one in enumerate(drafts) if one.currency == currency]
+        exact = [(drafts[i].after - drafts[i].before) * Fraction(rate) for i in places]
+        end = converted(closing.get(currency, 0), currency, terms.settlement, rate)
+        start = converted(opening.get(currency, 0), currency, terms.settlement, rate)
+        for place, amount in zip(places, shares(exact, end - start), strict=True):
+            result[place] = amount
+    return result
+
+
+def _change(
+    draft: Draft, settled: int | None, terms: _Terms, *, reactivation: bool
+) -> MovementChange:
+    """Return the record of one subscription's change."""
+    category = _category(draft.before, draft.after)
+    last = terms.window.last_instant(draft.day)
+    first = terms.window.last_instant(draft.day - ONE_DAY)
+    back = reactivation and category == "new"
+    reason = "reactivated" if back and draft.reason == "new" else draft.reason
+    return MovementChange(
+        day=draft.day,
+        subscription_id=draft.subscription_id,
+        position=0,
+        customer_id=draft.customer,
+        category=category,
+        reason=reason,
+        reactivation=back,
+        currency=draft.currency,
+        before_minor=draft.before,
+        after_minor=draft.after,
+        settlement_minor=settled,
+        event_ids=draft.event_ids,
+        arithmetic_before=_words(draft.states[0], terms.policy, first),
+        arithmetic_after=_words(draft.states[1], terms.policy, last),
+    )
+
+
+def _words(state: Subscription | None, policy: Policy, at: int) -> tuple[str, ...]:
+    """Return the arithmetic of a state, with why it does not count if so."""
+    if state is None:
+        return ()
+    stands = standing(state, policy, at)
+    end = () if stands == "counted" else (f"not counted: {stands}",)
+    return arithmetic(state, policy, at) + end
+
+
+def _category(before: int, after: int) -> str:
+    """Classify a change by its two ends."""
+    if before == after:
+        return "none"
+    if not before:
+        return "new"
+    if not after:
+        return "churned"
+    return "expansion" if after > before else "contraction"
+
+
+def _add_customers(
+    sums: _Sums,
+    changes: Iterable[MovementChange],
+    paid: Mapping[str, bool],
+    book: _Book,
+) -> None:
+    """Net the day's changes per customer and classify those (as Stripe does)."""
+    nets: dict[str, int] = {}
+    for change in changes:
+        net = nets.get(change.customer_id, 0)
+        nets[change.customer_id] = net + (change.settlement_minor or 0)
+    for customer, net in nets.items():
+        pays = book.paying[customer] > 0
+        back = customer in book.former and not paid[customer] and pays
+        if paid[customer] and pays:
+            category = "expansion" if net > 0 else "contraction"
+        else:
+            category = "new" if pays else "churned"
+        sums.add(category, net, reactivation=back)
+
+
+def _numbered(changes: Sequence[MovementChange]) -> tuple[MovementChange, ...]:
+    """Number the changes of one day and subscription from zero."""
+    seen: dict[str, int] = {}
+    result = []
+    for change in changes:
+        position = seen.get(change.subscription_id, 0)
+        seen[change.subscription_id] = position + 1
+        result.append(replace(change, position=position))
+    return tuple(result)
+
+
+def _joined(
+    settlement: str, opening: int, days: Sequence[_Day], flaws: Mapping[date, str]
+) -> Movements:
+    """Chain the days: each snapshot is the last one plus net plus FX."""
+    by_subscription, by_customer = [], []
+    snapshot = opening
+    for day in days:
+        snapshot += sum(day.subscriptions.amounts.values()) + day.fx
+        reason = flaws.get(day.day) or (NO_RATE if day.without_rate else None)
+        by_subscription.append(_row(day, day.subscriptions, snapshot, reason))
+        by_customer.append(_row(day, day.customers, snapshot, reason))
+    changes = tuple(change for day in days for change in day.changes)
+    return Movements(
+        settlement, opening, tuple(by_subscription), tuple(by_customer), changes
+    )
+
+
+def _row(day: _Day, sums: _Sums, snapshot: int, reason: str | None) -> DayRow:
+    return DayRow(
+        day=day.day,
+        new=sums.amounts.get("new", 0),
+        expansion=sums.amounts.get("expansion", 0),
+        contraction=sums.amounts.get("contraction", 0),
+        churned=sums.amounts.get("churned", 0),
+        of_which_reactivation=sums.reactivation,
+        fx=day.fx,
+        snapshot=snapshot,
+        new_subs=day.started,
+        churned_subs=day.stopped,
+        reason=reason,
+    )

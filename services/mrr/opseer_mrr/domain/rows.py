@@ -1,0 +1,76 @@
+"""The rows and records that movements are told in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """One day's movements in minor units of the settlement currency.
+
+    contraction and churned are zero or less. `reason` is None for a complete day.
+    """
+
+    day: date
+    new: int
+    expansion: int
+    contraction: int
+    churned: int
+    of_which_reactivation: int
+    fx: int
+    snapshot: int
+    new_subs: int
+    churned_subs: int
+    reason: str | None
+
+    @property
+    def net(self) -> int:
+        """Return the sum of the four categories."""
+        return self.new + self.expansion + self.contraction + self.churned
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether everything of the day was known."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class MovementChange:
+    """One subscription behind a day's row.
+
+    `category` is new, expansion, contraction, churned, or none for one that came and
+    went. before and after are minor units of `currency`; `settlement_minor` is the
+    difference in the settlement currency, None without a rate. The changes of a day
+    sum to its row per subscription. `position` counts within day and subscription.
+    """
+
+    day: date
+    subscription_id: str
+    position: int
+    customer_id: str
+    category: str
+    reason: str
+    reactivation: bool
+    currency: str
+    before_minor: int
+    after_minor: int
+    settlement_minor: int | None
+    event_ids: tuple[str, ...]
+    arithmetic_before: tuple[str, ...]
+    arithmetic_after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Movements:
+    """Rows of every day, ascending, in both grains, and the changes behind them.
+
+    `opening` is the snapshot at the end of the day before the first.
+    """
+
+    settlement: str
+    opening: int
+    by_subscription: tuple[DayRow, ...]
+    by_customer: tuple[DayRow, ...]
+    changes: tuple[MovementChange, ...]

@@ -1,0 +1,238 @@
+"""A subscription's states over time, from today's state and the events before it.
+
+The state at an instant is what the last event at or before it said, or else what the
+first event after it says there was before. A `created` event means there was nothing;
+a `deleted` one does not say what was, so it is inferred (docs/MRR.md, "Backwards").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from opseer_common.contracts.subscription import (
+    Item,
+    Subscription,
+    SubscriptionChange,
+)
+from opseer_mrr.domain.policy import Policy
+from opseer_mrr.domain.snapshot import value
+
+ALWAYS = -(2**62)
+_ONE_DAY = 86_400
+_replace = msgspec.structs.replace
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """From `at` on (unix seconds) the subscription is in `state`; None: not there."""
+
+    at: int
+    state: Subscription | None
+    event_id: str | None = None
+
+
+@dataclass(slots=True)
+class Timeline:
+    """The segments of one subscription, ascending; the first one is from ALWAYS.
+
+    `missed` are the instants at which two neighbours do not fit: an event between
+    them was not seen.
+    """
+
+    subscription_id: str
+    customer: str
+    segments: list[Segment]
+    missed: list[int] = field(default_factory=list)
+
+    def state_at(self, at: int) -> Subscription | None:
+        """Return the state at an instant."""
+        found = None
+        for segment in self.segments:
+            if segment.at > at:
+                break
+            found = segment.state
+        return found
+
+
+def build_timelines(
+    live: Sequence[Subscription],
+    changes: Iterable[SubscriptionChange],
+    policy: Policy,
+    start: int,
+    now: int,
+) -> Iterator[Timeline]:
+    """Yield the timeline of every subscription that `live` or `changes` name.
+
+    `live` are the states at `now`; changes after it are left for the next time.
+    `start` is where the days begin: a subscription that `live` says was created after
+    it without an event appears where it was created, marked as missed.
+    """
+    by_id = changes_by_subscription(changes, now)
+    for subscription in live:
+        own = by_id.pop(subscription.id, [])
+        yield _timeline(own, subscription, policy, start, now)
+    for own in by_id.values():
+        yield _timeline(own, None, policy, start, now)
+
+
+def changes_by_subscription(
+    changes: Iterable[SubscriptionChange], now: int
+) -> dict[str, list[SubscriptionChange]]:
+    """Group changes up to `now` by subscription, each event once, in their order."""
+    unique = {change.event_id: change for change in changes if change.at <= now}
+    by_id: dict[str, list[SubscriptionChange]] = {}
+    for change in sorted(unique.values(), key=_order):
+        by_id.setdefault(change.subscription_id, []).append(change)
+    return by_id
+
+
+def _order(change: SubscriptionChange) -> tuple[int, int, str]:
+    return change.at, change.position, change.event_id
+
+
+def _timeline(
+    changes: Sequence[SubscriptionChange],
+    live: Subscription | None,
+    policy: Policy,
+    start: int,
+    now: int,
+) -> Timeline:
+    """Join one subscription's changes and live state."""
+    if live is not None:
+        live = _since(live, changes)
+    known = live or changes[-1].after
+    opening = live if not changes else _before_first(changes[0])
+    line = Timeline(known.id, known.customer, [Segment(ALWAYS, opening)])
+    if opening is not None and start <= opening.created <= _first_at(changes, now):
+        # Its `created` event was not seen.
+        line.segments = [Segment(ALWAYS, None), Segment(opening.created, opening)]
+        line.missed.append(opening.created)
+    for change in changes:
+        last = line.segments[-1].state
+        if change.before is not None and _differ(
+            last, change.before, policy, change.at
+        ):
+            line.missed.append(change.at)
+        after = _dated(change.after, last, change.at)
+        line.segments.append(Segment(change.at, after, change.event_id))
+    last = line.segments[-1].state
+    if _differ(last, live, policy, now):
+        line.missed.append(now)
+        line.segments.append(Segment(now, live))
+    line.segments = [
+        Segment(segment.at, _overlaid(segment.state, known), segment.event_id)
+        for segment in line.segments
+    ]
+    return line
+
+
+def _first_at(changes: Sequence[SubscriptionChange], now: int) -> int:
+    return changes[0].at if changes else now
+
+
+def _before_first(change: SubscriptionChange) -> Subscription | None:
+    """Return the state before the first event, inferred where it does not say."""
+    if change.kind == "created":
+        return None
+    if change.before is not None:
+        return change.before
+    after = change.after
+    if change.kind == "deleted":
+        return _before_deletion(after, change.at)
+    if change.kind == "paused":
+        return _replace(after, status=_running(after, change.at))
+    if change.kind == "resumed":
+        return _replace(after, status="paused")
+    return after
+
+
+def _running(state: Subscription, end: int) -> str:
+    """Return trialing for a state whose trial reaches its end, else active.
+
+    The end comes some time after the trial's: a day is allowed for.
+    """
+    in_trial = state.trial_end is not None and state.trial_end >= end - _ONE_DAY
+    return "trialing" if in_trial else "active"
+
+
+def _before_deletion(after: Subscription, at: int) -> Subscription:
+    """Infer what a deleted subscription was: on trial, ending as asked, or active."""
+    end = after.ended_at if after.ended_at is not None else at
+    asked = after.canceled_at is not None and after.canceled_at < end
+    return _replace(
+        after,
+        status=_running(after, end),
+        ended_at=None,
+        cancel_at=end if asked else None,
+    )
+
+
+def _dated(state: Subscription, last: Subscription | None, at: int) -> Subscription:
+    """Note since when a state is past_due."""
+    if state.status != "past_due" or state.past_due_since is not None:
+        return state
+    was = last is not None and last.status == "past_due"
+    since = last.past_due_since if last is not None and was else at
+    return _replace(state, past_due_since=since)
+
+
+def _differ(
+    one: Subscription | None, other: Subscription | None, policy: Policy, at: int
+) -> bool:
+    """Tell whether two states that should be the same are worth different amounts."""
+    if one is other:
+        return False
+    known = other or one
+    return _minor(one, known, policy, at) != _minor(other, known, policy, at)
+
+
+def _minor(
+    state: Subscription | None, known: Subscription | None, policy: Policy, at: int
+) -> tuple[int, str | None]:
+    """Return the state's MRR and currency; usage and customer discounts as `known`."""
+    if state is None or known is None:
+        return 0, None
+    found = value(_overlaid(state, known) or state, policy, at)
+    return found.minor, found.currency if found.minor else None
+
+
+def _overlaid(state: Subscription | None, known: Subscription) -> Subscription | None:
+    """Give a state what events never tell: usage and the customer's own discounts."""
+    if state is None or state is known:
+        return state
+    usage: Mapping[str, Item] = {
+        item.id: item for item in known.items if _metered(item)
+    }
+    items = tuple(
+        _with_usage(item, usage[item.id]) if item.id in usage else item
+        for item in state.items
+    )
+    return _replace(state, items=items, customer_discounts=known.customer_discounts)
+
+
+def _metered(item: Item) -> bool:
+    return item.price.usage_type == "metered"
+
+
+def _with_usage(item: Item, known: Item) -> Item:
+    return _replace(item, usage=known.usage, usage_amount=known.usage_amount)
+
+
+def dated(
+    live: Iterable[Subscription], changes: Iterable[SubscriptionChange], now: int
+) -> list[Subscription]:
+    """Return the live states with `past_due_since` as their events tell it."""
+    by_id = changes_by_subscription(changes, now)
+    return [_since(state, by_id.get(state.id, [])) for state in live]
+
+
+def _since(state: Subscription, changes: Sequence[SubscriptionChange]) -> Subscription:
+    last: Subscription | None = None
+    for change in changes:
+        last = _dated(change.after, change.before or last, change.at)
+    if last is None or state.status != "past_due" or last.status != "past_due":
+        return state
+    return _replace(state, past_due_since=last.past_due_since)
