@@ -32,19 +32,21 @@ from opseer_common.testing.servers import FreshBus, FreshDatabase, Servers
 
 _PREFIX = "opseer-test-"
 _START_TIMEOUT = 30.0
+_ROOM = 1 << 30
 
 
 @pytest.fixture(scope="session")
 def data_directory() -> Iterator[Layout]:
     """Return the session's data directory, locked, and removed at the end.
 
-    It lies right below the system's temporary folder: pytest's own is closed to the
-    user that Postgres runs as when root runs the tests.
+    It is not below pytest's own folder, which is closed to the user that Postgres
+    runs as when root runs the tests.
     """
-    _clear_left_over()
+    for folder in _scratch().glob(f"{_PREFIX}*"):
+        _clear_left_over(folder)
     # `kill` and `timeout` end pytest this way: fixtures still clean up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    layout = layout_of(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+    layout = layout_of(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_scratch())))
     layout.make()
     with held(layout):
         yield layout
@@ -85,14 +87,34 @@ def _start(server: EmbeddedPostgres | EmbeddedNats, stack: ExitStack) -> None:
         time.sleep(0.02)
 
 
-def _clear_left_over() -> None:
-    """End what a killed test session left."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        layout = layout_of(folder)
-        mine = folder.stat().st_uid == os.geteuid()
-        if mine and (layout.run / "lock").exists() and holder_of(layout) is None:
-            end_orphans(layout.run, print, postmaster=live_postmaster(layout))
-            shutil.rmtree(folder, ignore_errors=True)
+def _scratch() -> Path:
+    """Return where data directories go: in memory where there is room."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of a random name is made in it
+    try:
+        if shutil.disk_usage(memory).free > _ROOM and os.access(memory, os.W_OK):
+            return memory
+    except OSError:
+        pass
+    return Path(tempfile.gettempdir())
+
+
+def _clear_left_over(folder: Path) -> None:
+    """End what a killed test session left in `folder`."""
+    layout = layout_of(folder)
+    mine = folder.stat().st_uid == os.geteuid()
+    if mine and (layout.run / "lock").exists() and holder_of(layout) is None:
+        end_orphans(layout.run, print, postmaster=live_postmaster(layout))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def layout() -> Iterator[Layout]:
+    """Return an empty data directory; what still runs on it at the end is ended."""
+    layout = layout_of(Path(tempfile.mkdtemp(prefix="opseer-one-", dir=_scratch())))
+    layout.make()
+    yield layout
+    end_orphans(layout.run, print, postmaster=live_postmaster(layout))
+    shutil.rmtree(layout.root)
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import asyncpg
 import nats
@@ -16,7 +14,7 @@ from nats.js.api import StreamConfig
 
 from opseer_cli.embedded_nats import EmbeddedNats
 from opseer_cli.embedded_postgres import EmbeddedPostgres, live_postmaster
-from opseer_cli.layout import Layout, layout_of
+from opseer_cli.layout import Layout
 from opseer_cli.processes import end_orphans
 from opseer_common.errors import ConfigError
 
@@ -26,23 +24,13 @@ Start = Callable[[Server], None]
 
 
 @pytest.fixture
-def layout() -> Iterator[Layout]:
-    """Return a data directory that Postgres' user can enter when root runs this."""
-    layout = layout_of(Path(tempfile.mkdtemp(prefix="opseer-embedded-")))
-    layout.make()
-    yield layout
-    end_orphans(layout.run, print, postmaster=live_postmaster(layout))
-    shutil.rmtree(layout.root)
-
-
-@pytest.fixture
 def start() -> Iterator[Start]:
     """Return what starts a server and waits until it works; its end is sure."""
     with ExitStack() as stack:
 
         def start_and_wait(server: Server) -> None:
             server.start()
-            stack.callback(lambda: server.child.kill())
+            stack.callback(server.child.kill)
             deadline = time.monotonic() + 30
             while not server.is_ready():
                 assert time.monotonic() < deadline, server.child.last_lines()
@@ -60,9 +48,7 @@ async def fetch(server: EmbeddedPostgres, query: str) -> object:
         await connection.close()
 
 
-async def test_postgres_is_durable_and_silent_about_values(
-    layout: Layout, start: Start
-) -> None:
+async def test_postgres_is_durable_and_silent(layout: Layout, start: Start) -> None:
     """A cold start gives a Postgres 18 that keeps commits and logs no values."""
     server = EmbeddedPostgres(layout)
     start(server)

@@ -39,7 +39,7 @@ M = TypeVar("M", bound=Message)
 BACKOFF: Final = (1, 5, 15, 60, 120)
 """Seconds before the second to the sixth try of a faulty handler."""
 _SHORT_DELAY: Final = 2
-_FETCH_SECONDS: Final = 5.0
+_FETCH_SECONDS: Final = 2.0
 _AWAY: Final[tuple[type[Exception], ...]] = (*UNAVAILABLE, NatsError)
 _JSON: Final = {"content-type": "application/json"}
 _log = structlog.get_logger()
@@ -89,6 +89,7 @@ class Bus:
             durable=durable,
             pull_sub=PullSub(batch_size=8, timeout=_FETCH_SECONDS),
             ack_policy=AckPolicy.NACK_ON_ERROR,
+            decoder=_undecoded,
             # The subscriber does not inherit the broker's prefix.
             inbox_prefix=f"{inbox_prefix(self._service)}.".encode(),
         )(heard)
@@ -191,6 +192,11 @@ class Bus:
             self.refused.set_exception(ConfigError(f"NATS: {error}"))
         else:
             _log.warning("bus", error=_name(error))
+
+
+async def _undecoded(message: NatsMessage) -> bytes:
+    """Leave the body alone: `_judge` reads it, and parks what can't be read."""
+    return message.body
 
 
 def _slow_down(subscription: Any) -> None:

@@ -74,7 +74,7 @@ class Invoicing:
         self._numbers: dict[str, int] = {}
         self.on_paid: Callable[[int, str], None]
         self.on_failed: Callable[[int, str, bool], None]
-        self.on_sale: Callable[[int, Charge], None]
+        self.on_sale: Callable[[int, Charge], None] = lambda _at, _charge: None
 
     def expect_declines(self, invoice_id: str, count: int) -> None:
         """Let the next tries for an invoice be declined."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from opseer_simulator.books import Books
 from opseer_simulator.clock import Clock, utc_now
 from opseer_simulator.company import Company
+from opseer_simulator.office import Office
 from opseer_simulator.truth import Truth, count_truth
 
 CUSTOMERS = 320
-"""The default size: about 12,000 dollars of MRR and 15 to 20 charges a day."""
+"""The default size: about 12,000 dollars of MRR and about 15 charges a day."""
 
 
 class Simulation:
     """One company behind one account, seen at `now` plus an offset.
 
-    `customers` is its size; `now` returns an aware instant. Looking later lives the
-    company on; looking earlier (tests do) lives it anew, with the same history.
+    `customers` is its size; `now` returns an aware instant. `script` founds another
+    company instead, an office with everything planned that shall happen. Looking later
+    lives the company on; looking earlier (tests do) founds it anew, with the same
+    history.
     """
 
     def __init__(
@@ -26,13 +30,15 @@ class Simulation:
         epoch: date,
         customers: int = CUSTOMERS,
         now: Clock = utc_now,
+        script: Callable[[], Office] | None = None,
     ) -> None:
         self.seed = seed
         self.epoch = epoch
         self.customers = customers
         self.offset_seconds = 0
         self._now = now
-        self._company = Company(seed, epoch, customers)
+        self._found = script or (lambda: Company(seed, epoch, customers).office)
+        self._office = self._found()
 
     def now(self) -> int:
         """Return the present unix second, the offset included."""
@@ -41,10 +47,10 @@ class Simulation:
     def books(self) -> Books:
         """Return the books as they stand at `now()`."""
         now = self.now()
-        if now < self._company.lived_until:
-            self._company = Company(self.seed, self.epoch, self.customers)
-        self._company.live_until(now)
-        return self._company.books
+        if now < self._office.lived_until:
+            self._office = self._found()
+        self._office.live_until(now)
+        return self._office.books
 
     def today(self) -> date:
         """Return the present day in UTC."""

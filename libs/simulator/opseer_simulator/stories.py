@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import random
-
-from opseer_simulator.books import Books
 from opseer_simulator.catalogue import Plan
-from opseer_simulator.payments import Payments
+from opseer_simulator.office import Office
 from opseer_simulator.records import Charge, Customer
-from opseer_simulator.subscriptions import Offer, Subscriptions
-from opseer_simulator.timeline import DAY, HOUR, Deck, Timeline
+from opseer_simulator.subscriptions import Offer
+from opseer_simulator.timeline import DAY, HOUR, Deck
 
 _STORIES = {
     "stays": 14,
@@ -33,10 +30,10 @@ _STORIES = {
     "subscribes_twice": 1,
     "leaves_on_first_day": 1,
     "buys_once": 3,
-    "pays_by_bank": 1,
+    "pays_by_bank": 2,
     "bounces": 1,
 }
-_PLANS = {"monthly": 19, "seats": 12, "quarterly": 5, "yearly": 5, "weekly": 9}
+_PLANS = {"monthly": 19, "seats": 11, "quarterly": 5, "yearly": 5, "weekly": 13}
 _SALES = {
     "keeps": 140,
     "full_refund": 5,
@@ -48,7 +45,7 @@ _SALES = {
 _FIRST_DAYS = 30
 _SHARE_OF_FIRST_DAYS = (65, 100)
 _NEW_A_DAY = (7, 1000)
-_ONCE_A_DAY = (4, 1000)
+_ONCE_A_DAY = (7, 1000)
 _FIRST = "Ada Ben Chloe Dario Elif Femi Grete Hana Ivo Jun Kaya Liam Mina Noor Otto Pia"
 _LAST = (
     "Abara Bauer Costa Dahl Evans Fujii Garcia Haas Ito Jansen Kim Lopez Moreau Novak"
@@ -58,20 +55,13 @@ _LAST = (
 class Stories:
     """Deals each new customer a story and lives it. `size`: roughly how many stay."""
 
-    def __init__(
-        self,
-        rng: random.Random,
-        books: Books,
-        timeline: Timeline,
-        payments: Payments,
-        subscriptions: Subscriptions,
-        size: int,
-    ) -> None:
+    def __init__(self, office: Office, size: int) -> None:
+        rng = office.rng
         self._rng = rng
-        self._books = books
-        self._timeline = timeline
-        self._payments = payments
-        self._subscriptions = subscriptions
+        self._office = office
+        self._books = office.books
+        self._payments = office.payments
+        self._subscriptions = office.subscriptions
         self._size = size
         self._stories = Deck(rng, _STORIES)
         self._plans = Deck(rng, _PLANS)
@@ -85,9 +75,9 @@ class Stories:
             part, whole = _SHARE_OF_FIRST_DAYS
             whole *= _FIRST_DAYS
         for _ in range(self._share("arrivals", part, whole)):
-            self._timeline.plan(self._moment(at), self._arrive)
+            self._office.plan(self._moment(at), self._arrive)
         for _ in range(self._share("purchases", *_ONCE_A_DAY)):
-            self._timeline.plan(self._moment(at), self._buy)
+            self._office.plan(self._moment(at), self._buy)
 
     def after_sale(self, at: int, charge: Charge) -> None:
         """Let chance decide whether money taken is asked back later."""
@@ -95,21 +85,21 @@ class Stories:
         fate = self._sales.draw()
         later = at + rng.randrange(HOUR, 21 * DAY)
         if fate == "full_refund":
-            self._timeline.plan(later, lambda t: self._payments.refund(t, charge.id))
+            self._office.plan(later, lambda t: self._payments.refund(t, charge.id))
         elif fate == "partial_refund":
             part = charge.amount * rng.randrange(10, 90) // 100
-            self._timeline.plan(
+            self._office.plan(
                 later, lambda t: self._payments.refund(t, charge.id, part)
             )
         elif fate != "keeps":
             reason = rng.choice(("fraudulent", "product_not_received", "general"))
-            self._timeline.plan(
+            self._office.plan(
                 later,
                 lambda t: self._payments.dispute(
                     t, charge.id, reason, inquiry=fate == "inquiry"
                 ),
             )
-            self._timeline.plan(
+            self._office.plan(
                 later + 20 * DAY,
                 lambda t: self._payments.close_dispute(
                     t, charge.id, won=fate == "dispute_won"
@@ -129,26 +119,11 @@ class Stories:
         return day + hour * HOUR + rng.randrange(HOUR)
 
     def _arrive(self, at: int) -> None:
-        customer = self._register(at)
+        rng = self._rng
+        name = f"{rng.choice(_FIRST.split())} {rng.choice(_LAST.split())}"
+        customer = self._office.register(at, name)
         story = self._stories.draw()
         _TELL[story](self, at, customer)
-
-    def _register(self, at: int) -> Customer:
-        rng = self._rng
-        first, last = rng.choice(_FIRST.split()), rng.choice(_LAST.split())
-        number = len(self._books.customers.order) + 1
-        customer_id = self._books.ids.new("cus_")
-        customer = self._books.customers.put(
-            Customer(
-                id=customer_id,
-                created=at,
-                name=f"{first} {last}",
-                email=f"{first}.{last}.{number}@example.com".lower(),
-                invoice_prefix=customer_id[4:12].upper(),
-            )
-        )
-        self._books.tell(at, "customer.created", customer, by_request=True)
-        return customer
 
     def _buy(self, at: int) -> None:
         """A customer on record buys the workshop, with extras in odd cents."""
@@ -188,7 +163,7 @@ class Stories:
             why = "seats" if before.plan == plan else "plan"
             self._subscriptions.change(then, sub_id, plan, seats, why)
 
-        self._timeline.plan(at, change)
+        self._office.plan(at, change)
 
     # The stories.
 
@@ -207,12 +182,12 @@ class Stories:
     def _tries_and_leaves(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, trial_days=14)
         then = self._later(at, 1, 13)
-        self._timeline.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
+        self._office.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
 
     def _leaves_in_trial(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, trial_days=14)
         then = self._later(at, 1, 13)
-        self._timeline.plan(then, lambda t: self._subscriptions.cancel(t, sub))
+        self._office.plan(then, lambda t: self._subscriptions.cancel(t, sub))
 
     def _comes_with_forever_coupon(self, at: int, customer: Customer) -> None:
         self._begin(at, customer, coupon=self._books.catalogue.loyal)
@@ -223,7 +198,7 @@ class Stories:
     def _earns_coupon(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
         coupon = self._books.catalogue.loyal
-        self._timeline.plan(
+        self._office.plan(
             self._later(at), lambda t: self._subscriptions.give_coupon(t, sub, coupon)
         )
 
@@ -255,38 +230,34 @@ class Stories:
 
     def _leaves_now(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
-        self._timeline.plan(
-            self._later(at), lambda t: self._subscriptions.cancel(t, sub)
-        )
+        self._office.plan(self._later(at), lambda t: self._subscriptions.cancel(t, sub))
 
     def _leaves_at_end(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
         then = self._later(at)
-        self._timeline.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
+        self._office.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
 
     def _thinks_again(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
         then = self._later(at)
-        self._timeline.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
-        self._timeline.plan(
+        self._office.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
+        self._office.plan(
             then + 30 * HOUR, lambda t: self._subscriptions.think_again(t, sub)
         )
 
     def _comes_back(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
         gone = self._later(at, 5, 50)
-        self._timeline.plan(gone, lambda t: self._subscriptions.cancel(t, sub))
-        self._timeline.plan(
-            self._later(gone, 5, 40), lambda t: self._stays(t, customer)
-        )
+        self._office.plan(gone, lambda t: self._subscriptions.cancel(t, sub))
+        self._office.plan(self._later(gone, 5, 40), lambda t: self._stays(t, customer))
 
     def _subscribes_twice(self, at: int, customer: Customer) -> None:
         self._begin(at, customer)
-        self._timeline.plan(self._later(at), lambda t: self._stays(t, customer))
+        self._office.plan(self._later(at), lambda t: self._stays(t, customer))
 
     def _leaves_on_first_day(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
-        self._timeline.plan(at + 60, lambda t: self._subscriptions.cancel(t, sub))
+        self._office.plan(at + 60, lambda t: self._subscriptions.cancel(t, sub))
 
     def _buys_once(self, at: int, customer: Customer) -> None:
         self._sell(at, customer)

@@ -166,9 +166,15 @@ class Subscriptions:
         self._worth(at, after, reason)
 
     def _begin_trial(self, at: int, sub: Subscription) -> None:
+        def remind(then: int) -> None:
+            now = self._books.subscriptions[sub.id]
+            if now.status == "trialing":
+                self._books.tell(then, "customer.subscription.trial_will_end", now)
+
+        self._timeline.plan(sub.period_end - 3 * DAY, remind)
         invoice = self._invoicing.bill(at, Bill.free(sub))
-        sub = self._books.subscriptions.put(replace(sub, latest_invoice=invoice.id))
-        self._tell_created(at, sub)
+        begun = self._books.subscriptions.put(replace(sub, latest_invoice=invoice.id))
+        self._tell_created(at, begun)
         self._invoicing.collect(at, invoice.id)
 
     def _begin_paying(self, at: int, sub: Subscription, start: str) -> None:

@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 
 Card = TypeVar("Card")
 
-Act = Callable[[int], None]
-"""Something the company does; called with its own instant in unix seconds."""
+Act = Callable[[int], object]
+"""Something the company does; called with its own instant in unix seconds; what it
+returns is ignored."""
 
 HOUR = 3600
 DAY = 86_400

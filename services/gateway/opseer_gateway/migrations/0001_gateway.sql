@@ -44,6 +44,8 @@ CREATE TABLE gateway.opseer_user_integration (
     source text NOT NULL CHECK (source IN ('stripe', 'revenuecat', 'polar')),
     connection_id uuid NOT NULL UNIQUE,
     run_id uuid NOT NULL,
+    run_kind text NOT NULL DEFAULT 'first'
+        CHECK (run_kind IN ('first', 'refresh', 'recompute')),
     key_version int NOT NULL CHECK (key_version > 0),
     key_hint text NOT NULL CHECK (octet_length(key_hint) <= 20),
     environment text NOT NULL CHECK (environment IN ('live', 'test', 'demo')),
@@ -99,8 +101,8 @@ GRANT SELECT, INSERT, UPDATE ON gateway.key_counter TO opseer_gateway;
 GRANT SELECT, INSERT ON gateway.audit TO opseer_gateway;
 
 -- The gateway writes `config` and can never read it back.
-GRANT SELECT (account_id, source, connection_id, run_id, key_version, key_hint,
-        environment, livemode, timezone, policy, settlement_currency,
+GRANT SELECT (account_id, source, connection_id, run_id, run_kind, key_version,
+        key_hint, environment, livemode, timezone, policy, settlement_currency,
         settings_revision, connected_at),
     INSERT, UPDATE, DELETE
     ON gateway.opseer_user_integration TO opseer_gateway;
@@ -124,7 +126,7 @@ GRANT SELECT ON gateway.v1_account TO opseer_notifier, opseer_gateway;
 
 -- Sweeps run over all accounts and see no more than they need to find lost news.
 CREATE VIEW gateway.v1_sweep_integration AS
-    SELECT account_id, source, connection_id, run_id, settings_revision
+    SELECT account_id, source, connection_id, run_id, settings_revision, run_kind
     FROM gateway.opseer_user_integration;
 GRANT SELECT ON gateway.v1_sweep_integration
     TO opseer_collector, opseer_mrr, opseer_notifier;

@@ -1,73 +1,88 @@
-"""What Stripe's finalised invoices charged for metered items."""
+"""What metered items were charged: the lines of their finalised invoices.
+
+Prorations are left out; discounts and inclusive taxes are taken off. Lines are matched
+to items by the item's id, in the shapes before and since basil.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from typing import Final
 
 from opseer_collector.providers.stripe.shapes import Node, node
 from opseer_common.contracts.subscription import UsageCharge
 
-# A draft may still change, a void or uncollectible invoice is not owed.
-_FINALISED = frozenset({"open", "paid"})
+_STATUSES: Final = frozenset({"paid", "open"})
+_REASONS: Final = frozenset(
+    {"subscription_cycle", "subscription_threshold", "subscription_update"}
+)
 
 
 def usage_from(
-    invoices: Iterable[Mapping[str, object]],
-) -> dict[str, tuple[UsageCharge, ...]]:
-    """Return the charges of each subscription item, oldest first, by item id.
+    invoices: Iterable[Mapping[str, object]], items: frozenset[str]
+) -> dict[str, list[UsageCharge]]:
+    """Return the charges of each of `items` (item ids), oldest first.
 
-    An invoice charges at its finalisation. Lines of every item are summed (one line
-    per tier); proration lines are left out. Licensed items are in it too: only
-    metered ones read it. Raises ShapeError.
+    Raises ShapeError with the path of what cannot be read.
     """
-    charges: dict[str, list[UsageCharge]] = {}
-    for number, fields in enumerate(invoices):
-        invoice = node(fields, f"invoices[{number}]")
-        if invoice.text("status", "draft") not in _FINALISED:
+    found: dict[str, list[UsageCharge]] = defaultdict(list)
+    for fields in invoices:
+        invoice = node(fields, "invoice")
+        if not counts(invoice):
             continue
-        invoice_id, at = invoice.text("id"), _finalised_at(invoice)
-        for item_id, amount in _by_item(invoice).items():
-            charges.setdefault(item_id, []).append(UsageCharge(at, amount, invoice_id))
-    return {
-        item_id: tuple(sorted(found, key=lambda one: (one.at, one.invoice_id)))
-        for item_id, found in charges.items()
-    }
+        sums: dict[str, int] = defaultdict(int)
+        lines = invoice.opt_node("lines")
+        for line in () if lines is None else lines.nodes("data"):
+            item = _item_of(line)
+            if item in items and not _is_proration(line):
+                sums[item] += _net(line)
+        for item, amount in sums.items():
+            found[item].append(
+                UsageCharge(finalised_at(invoice), amount, invoice.text("id"))
+            )
+    return {item: sorted(charges, key=lambda c: c.at) for item, charges in found.items()}
 
 
-def _finalised_at(invoice: Node) -> int:
+def counts(invoice: Node) -> bool:
+    """Tell whether an invoice bills a period: finalised, and not a first one."""
+    return (
+        invoice.text("status", "") in _STATUSES
+        and invoice.text("billing_reason", "") in _REASONS
+    )
+
+
+def finalised_at(invoice: Node) -> int:
+    """Return when an invoice was finalised."""
     transitions = invoice.opt_node("status_transitions")
-    found = None if transitions is None else transitions.opt_integer("finalized_at")
-    return invoice.integer("created") if found is None else found
+    at = None if transitions is None else transitions.opt_integer("finalized_at")
+    return invoice.integer("created") if at is None else at
 
 
-def _by_item(invoice: Node) -> dict[str, int]:
-    """Sum an invoice's lines by subscription item."""
-    lines = invoice.opt_node("lines")
-    amounts: dict[str, int] = {}
-    for line in () if lines is None else lines.nodes("data"):
-        details = _details(line)
-        item_id = details.opt_text("subscription_item")
-        if item_id is None or details.flag("proration"):
-            continue
-        amounts[item_id] = amounts.get(item_id, 0) + net_amount(line)
-    return amounts
-
-
-def _details(line: Node) -> Node:
-    """Return what names the line's item: the parent since basil, before it the line."""
+def _details(line: Node) -> Node | None:
     parent = line.opt_node("parent")
-    details = parent.opt_node("subscription_item_details") if parent else None
-    return details or line
+    return None if parent is None else parent.opt_node("subscription_item_details")
 
 
-def net_amount(line: Node) -> int:
-    """Return a line's amount after discounts, without inclusive taxes (minor units)."""
+def _item_of(line: Node) -> str:
+    details = _details(line)
+    found = (line if details is None else details).opt_reference("subscription_item")
+    return found or ""
+
+
+def _is_proration(line: Node) -> bool:
+    details = _details(line)
+    return (line if details is None else details).flag("proration")
+
+
+def _net(line: Node) -> int:
+    """Return a line's amount without discounts and inclusive taxes."""
     amount = line.integer("amount")
-    for discount in line.nodes("discount_amounts"):
-        amount -= discount.integer("amount")
-    for tax in (*line.nodes("tax_amounts"), *line.nodes("taxes")):
-        behavior = tax.opt_text("tax_behavior")
-        if tax.flag("inclusive") or behavior == "inclusive":
-            amount -= int(Decimal(tax.opt_decimal("amount") or "0"))
+    amount -= sum(part.integer("amount") for part in line.nodes("discount_amounts"))
+    for name in ("taxes", "tax_amounts"):
+        for tax in line.nodes(name):
+            inclusive = tax.flag("inclusive") or tax.opt_text("tax_behavior") == (
+                "inclusive"
+            )
+            amount -= tax.integer("amount") if inclusive else 0
     return amount

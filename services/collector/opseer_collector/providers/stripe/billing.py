@@ -1,0 +1,307 @@
+"""Subscriptions and what happened to them, read from Stripe and normalised."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from opseer_collector.domain.fetching import Request
+from opseer_collector.domain.records import Batch, Quarantined
+from opseer_collector.providers.stripe.client import Place, StripeClient
+from opseer_collector.providers.stripe.decode import Reader, put_aside
+from opseer_collector.providers.stripe.errors import (
+    PermissionMissingError,
+    UnreadableError,
+)
+from opseer_collector.providers.stripe.prices import discount_index, tiers_index
+from opseer_collector.providers.stripe.shapes import ShapeError, node
+from opseer_collector.providers.stripe.subscriptions import (
+    Known,
+    change_from,
+    order_events,
+    subscription_from,
+)
+from opseer_collector.providers.stripe.usage import finalised_at, usage_from
+from opseer_collector.providers.stripe.walk import pages
+from opseer_common.contracts.subscription import (
+    Subscription,
+    SubscriptionChange,
+    Tier,
+    UsageCharge,
+)
+
+_KINDS: Final = ("created", "updated", "deleted", "paused", "resumed")
+_PENDING: Final = ("pending_update_applied", "pending_update_expired")
+EVENT_TYPES: Final = tuple(
+    [f"customer.subscription.{kind}" for kind in (*_KINDS, *_PENDING)]
+    + [f"customer.discount.{kind}" for kind in ("created", "updated", "deleted")]
+)
+_WITH_DISCOUNTS: Final = ("data.discounts", "data.items.data.discounts")
+_FAT_PAGE: Final = "50"
+_PLAIN_PAGE: Final = "100"
+
+Fields = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Found:
+    """What was read, with the permissions that turned out to be missing."""
+
+    live: list[Fields] = field(default_factory=list)
+    events: list[Fields] = field(default_factory=list)
+    aside: list[Quarantined] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
+    live_whole: bool = False
+    discounts_readable: bool = True
+
+
+class Billing:
+    """Reads subscriptions and events for one run."""
+
+    def __init__(self, client: StripeClient, request: Request, reader: Reader) -> None:
+        """Read with `client`; rows are checked by `reader`."""
+        self._client = client
+        self._request = request
+        self._reader = reader
+        self.found = Found()
+
+    async def read_live(self) -> None:
+        """Read every subscription that is not cancelled, with its discounts."""
+        params: dict[str, str | Sequence[str]] = {
+            "limit": _FAT_PAGE,
+            "expand[]": _WITH_DISCOUNTS,
+        }
+        try:
+            rows = await self._rows("subscriptions", params)
+        except PermissionMissingError as error:
+            if "subscription_read" in error.rights or not error.rights:
+                raise
+            # The right to see coupons is asked for: worth without them then.
+            self.found.discounts_readable = False
+            rows = await self._rows("subscriptions", {"limit": _PLAIN_PAGE})
+        for row in rows:
+            await self._follow_items(row)
+        self.found.live = rows
+        self.found.live_whole = not self.found.aside
+
+    async def read_events(self) -> None:
+        """Read what happened to subscriptions and discounts, newest first."""
+        self.found.events = await self._rows(
+            "events",
+            {
+                "limit": _PLAIN_PAGE,
+                "types[]": EVENT_TYPES,
+                "created[gte]": str(self._request.events_since),
+                "created[lt]": str(self._request.until),
+            },
+        )
+
+    async def normalised(self) -> Batch:
+        """Return everything that was read, in the provider-neutral form."""
+        found = self.found
+        shown = [*found.live, *_objects(found.events)]
+        known = Known(
+            discounts=self._discounts(),
+            tiers=await self._tiers(_tiered_prices(shown)),
+            usage=await self._usage(found.live),
+        )
+        subscriptions: list[Subscription] = []
+        for fields in found.live:
+            try:
+                subscriptions.append(subscription_from(fields, known))
+            except ShapeError as error:
+                self._put_aside("subscriptions", fields, error)
+        found.live_whole = found.live_whole and not found.aside
+        return Batch(
+            subscriptions=subscriptions,
+            changes=self._changes(known),
+            quarantined=found.aside,
+        )
+
+    def _changes(self, known: Known) -> list[SubscriptionChange]:
+        changes = []
+        for position, fields in order_events(self.found.events):
+            try:
+                change = change_from(fields, position, known)
+            except ShapeError as error:
+                self._put_aside("events", fields, error)
+                continue
+            if change is not None:
+                changes.append(change)
+        return changes
+
+    def _discounts(self) -> Mapping[str, Any]:
+        """Return every discount that is told of; none where one cannot be read."""
+        try:
+            return discount_index(self.found.live, self.found.events)
+        except ShapeError:
+            return self._discounts_one_by_one()
+
+    def _discounts_one_by_one(self) -> Mapping[str, Any]:
+        index: dict[str, Any] = {}
+        for live, events in (
+            *(((), (event,)) for event in self.found.events),
+            *(((row,), ()) for row in self.found.live),
+        ):
+            try:
+                index |= discount_index(live, events)
+            except ShapeError:
+                continue
+        return index
+
+    async def _rows(
+        self, endpoint: str, params: Mapping[str, str | Sequence[str]]
+    ) -> list[Fields]:
+        """Read a whole list as plain objects; what is none is put aside."""
+        rows: dict[str, Fields] = {}
+        try:
+            async for page in pages(
+                self._client, Place(f"/v1/{endpoint}", endpoint), params
+            ):
+                for raw in page:
+                    self._take(endpoint, raw, rows)
+        except UnreadableError as error:
+            gap = ShapeError(error.path, "a page")
+            self.found.aside.append(put_aside(endpoint, endpoint.encode(), gap))
+        return list(rows.values())
+
+    def _take(self, endpoint: str, raw: msgspec.Raw, rows: dict[str, Fields]) -> None:
+        try:
+            fields = node(msgspec.json.decode(raw), "$")
+            mode = fields.flag("livemode") if fields.has("livemode") else None
+            self._reader.check_mode(mode)
+            if endpoint == "events":
+                fields.text("type")
+                fields.integer("created")
+            rows.setdefault(fields.text("id"), dict(fields.fields))
+        except (ShapeError, msgspec.DecodeError, RecursionError) as error:
+            told = error if not isinstance(error, RecursionError) else _too_deep()
+            self.found.aside.append(put_aside(endpoint, bytes(raw), told))
+
+    async def _follow_items(self, row: Fields) -> None:
+        """Read the items of a subscription beyond the first page."""
+        items = row.get("items")
+        if not isinstance(items, dict) or items.get("has_more") is not True:
+            return
+        lines = await self._rows(
+            "subscription_items",
+            {"limit": _PLAIN_PAGE, "subscription": str(row["id"])},
+        )
+        if len(lines) >= len(items.get("data") or ()):
+            shown = {one["id"]: one for one in items["data"] if "id" in one}
+            items["data"] = [shown.get(line["id"], line) for line in lines]
+            items["has_more"] = False
+
+    async def _tiers(self, prices: frozenset[str]) -> dict[str, tuple[Tier, ...]]:
+        """Read the tiers of tiered prices, which lists of subscriptions leave out."""
+        found: list[Fields] = []
+
+        async def read(price: str) -> None:
+            try:
+                place = Place(f"/v1/prices/{price}", "prices/:id")
+                found.append(
+                    await self._client.get(place, {"expand[]": "tiers"}, Fields)
+                )
+            except PermissionMissingError:
+                self.found.missing.add("prices")
+            except UnreadableError:
+                return
+
+        async with asyncio.TaskGroup() as group:
+            for price in sorted(prices):
+                group.create_task(read(price))
+        try:
+            return tiers_index(found)
+        except ShapeError:
+            return {}
+
+    async def _usage(self, live: list[Fields]) -> dict[str, list[UsageCharge]]:
+        """Read what metered items were charged, back to before the events begin."""
+        metered = dict(_metered_items(live))
+        found: dict[str, list[UsageCharge]] = {}
+
+        async def read(subscription: str, items: frozenset[str]) -> None:
+            try:
+                found.update(usage_from(await self._invoices(subscription), items))
+            except PermissionMissingError:
+                self.found.missing.add("invoices")
+            except (ShapeError, UnreadableError) as error:
+                told = ShapeError(error.path, "an invoice")
+                self.found.aside.append(
+                    put_aside("invoices", subscription.encode(), told)
+                )
+
+        async with asyncio.TaskGroup() as group:
+            for subscription, items in metered.items():
+                group.create_task(read(subscription, items))
+        return found
+
+    async def _invoices(self, subscription: str) -> list[Fields]:
+        """Read a subscription's invoices, newest first, as far as they are needed."""
+        found: list[Fields] = []
+        params = {"limit": "10", "subscription": subscription}
+        async for page in pages(self._client, Place("/v1/invoices", "invoices"), params):
+            for raw in page:
+                fields: Fields = msgspec.json.decode(raw)
+                found.append(fields)
+                if finalised_at(node(fields, "invoice")) < self._request.events_since:
+                    return found
+        return found
+
+    def _put_aside(self, endpoint: str, fields: Fields, error: ShapeError) -> None:
+        raw = msgspec.json.encode(fields)
+        self.found.aside.append(put_aside(endpoint, raw, error))
+
+
+def _too_deep() -> ShapeError:
+    return ShapeError("$", "fewer levels")
+
+
+def _objects(events: list[Fields]) -> Iterator[Mapping[str, object]]:
+    """Yield the subscriptions that events show, and what they were before."""
+    for event in events:
+        data = event.get("data")
+        if isinstance(data, dict):
+            for name in ("object", "previous_attributes"):
+                if isinstance(data.get(name), dict):
+                    yield data[name]
+
+
+def _lines(shown: Mapping[str, object]) -> Iterator[Fields]:
+    items = shown.get("items")
+    data = items.get("data") if isinstance(items, dict) else None
+    for line in data if isinstance(data, list) else ():
+        if isinstance(line, dict):
+            yield line
+
+
+def _tiered_prices(shown: Sequence[Mapping[str, object]]) -> frozenset[str]:
+    """Return the ids of tiered prices whose tiers are not told."""
+    return frozenset(
+        price["id"]
+        for fields in shown
+        for line in _lines(fields)
+        for price in (line.get("price"), line.get("plan"))
+        if isinstance(price, dict)
+        and price.get("billing_scheme") == "tiered"
+        and isinstance(price.get("id"), str)
+        and not price.get("tiers")
+    )
+
+
+def _metered_items(live: list[Fields]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each subscription with the ids of its metered items, if it has any."""
+    for fields in live:
+        items = frozenset(
+            str(line.get("id"))
+            for line in _lines(fields)
+            if isinstance(line.get("price"), dict)
+            and isinstance(line["price"].get("recurring"), dict)
+            and line["price"]["recurring"].get("usage_type") == "metered"
+        )
+        if items:
+            yield str(fields["id"]), items

@@ -1,0 +1,229 @@
+"""Stripe's rows made into ours, strictly: one that does not fit is put aside alone."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from hashlib import sha256
+from typing import Final, TypeVar
+
+import msgspec
+
+from opseer_collector.domain.records import (
+    BalanceTransaction,
+    Charge,
+    Dispute,
+    Quarantined,
+)
+from opseer_collector.providers.stripe.client import path_of
+from opseer_collector.providers.stripe.shapes import ShapeError
+
+T = TypeVar("T")
+_CURRENCY = re.compile(r"[a-z]{3}")
+_OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
+_DAY: Final = 86_400
+# Beyond any amount that Stripe takes, and sums of many still fit a bigint.
+_MOST: Final = 10**15
+
+
+class _Identified(msgspec.Struct):
+    id: str
+
+
+class _Dated(msgspec.Struct):
+    created: int
+
+
+_Reference = str | _Identified | None
+
+
+class _Transaction(msgspec.Struct):
+    id: str
+    created: int
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    reporting_category: str
+    type: str
+    exchange_rate: msgspec.Raw = msgspec.field(
+        default_factory=lambda: msgspec.Raw(b"null")
+    )
+    source: _Reference = None
+
+
+class _Charge(msgspec.Struct):
+    id: str
+    created: int
+    amount: int
+    currency: str
+    status: str
+    livemode: bool | None = None
+    failure_balance_transaction: _Reference = None
+    failure_code: str | None = None
+    customer: _Reference = None
+
+
+class _Dispute(msgspec.Struct):
+    id: str
+    created: int
+    amount: int
+    currency: str
+    status: str
+    reason: str
+    livemode: bool | None = None
+    charge: _Reference = None
+
+
+class Reader:
+    """Reads rows as of `now` (unix seconds) for a key of one mode.
+
+    Each method raises ShapeError with the path, never the content.
+    """
+
+    def __init__(self, now: int, *, livemode: bool) -> None:
+        """Read rows of `livemode` that were created until a day after `now`."""
+        self._latest = now + _DAY
+        self._livemode = livemode
+
+    def transaction(self, raw: msgspec.Raw) -> BalanceTransaction:
+        """Read a balance transaction."""
+        row = _decoded(raw, _Transaction)
+        self._check_dated(row.created)
+        _check_amount("amount", row.amount)
+        _check_amount("fee", row.fee)
+        _check_currency(row.currency)
+        if row.net != row.amount - row.fee:
+            raise ShapeError("$.net", "amount minus fee")
+        return BalanceTransaction(
+            id=row.id,
+            created=row.created,
+            amount=row.amount,
+            fee=row.fee,
+            net=row.net,
+            currency=row.currency,
+            exchange_rate=_rate(row.exchange_rate),
+            category=row.reporting_category,
+            type=row.type,
+            source_id=_id(row.source),
+        )
+
+    def charge(self, raw: msgspec.Raw) -> Charge:
+        """Read a charge."""
+        row = _decoded(raw, _Charge)
+        self._check_dated(row.created)
+        self.check_mode(row.livemode)
+        _check_amount("amount", row.amount)
+        _check_currency(row.currency)
+        return Charge(
+            id=row.id,
+            created=row.created,
+            amount=row.amount,
+            currency=row.currency,
+            status=row.status,
+            has_failure_balance_transaction=row.failure_balance_transaction is not None,
+            failure_code=row.failure_code,
+            customer=_id(row.customer),
+        )
+
+    def dispute(self, raw: msgspec.Raw) -> Dispute:
+        """Read a dispute."""
+        row = _decoded(raw, _Dispute)
+        self._check_dated(row.created)
+        self.check_mode(row.livemode)
+        _check_amount("amount", row.amount)
+        _check_currency(row.currency)
+        return Dispute(
+            id=row.id,
+            created=row.created,
+            amount=row.amount,
+            currency=row.currency,
+            status=row.status,
+            reason=row.reason,
+            charge=_id(row.charge),
+        )
+
+    def check_mode(self, livemode: bool | None) -> None:  # noqa: FBT001 - Stripe's field
+        """Refuse an object of the other mode."""
+        if livemode is not None and livemode != self._livemode:
+            raise ShapeError("$.livemode", "the key's mode")
+
+    def created(self, raw: msgspec.Raw) -> int | None:
+        """Return when a row was created; None where that cannot be read."""
+        try:
+            created = msgspec.json.decode(raw, type=_Dated).created
+            self._check_dated(created)
+        except (msgspec.DecodeError, ShapeError):
+            return None
+        return created
+
+    def _check_dated(self, created: int) -> None:
+        if not _OLDEST <= created <= self._latest:
+            raise ShapeError("$.created", "an instant that has been")
+
+
+def _decoded(raw: msgspec.Raw, shape: type[T]) -> T:
+    return msgspec.json.decode(raw, type=shape)
+
+
+def _check_amount(name: str, minor: int) -> None:
+    if not -_MOST < minor < _MOST:
+        raise ShapeError(f"$.{name}", "an amount of money")
+
+
+def _check_currency(code: str) -> None:
+    if not _CURRENCY.fullmatch(code):
+        raise ShapeError("$.currency", "a lower-case currency code")
+
+
+def _rate(raw: msgspec.Raw) -> Decimal | None:
+    """Read exchange_rate exactly: a number above zero, or null."""
+    text = bytes(raw).decode().strip()
+    if text == "null":
+        return None
+    try:
+        rate = Decimal(text)
+    except InvalidOperation:
+        raise ShapeError("$.exchange_rate", "a number") from None
+    if not rate.is_finite() or rate <= 0:
+        raise ShapeError("$.exchange_rate", "a number above zero")
+    return rate
+
+
+def _id(reference: _Reference) -> str | None:
+    """Return the id of what is an id or the whole object."""
+    return reference.id if isinstance(reference, _Identified) else reference
+
+
+def id_of(raw: msgspec.Raw) -> str | None:
+    """Return a row's id; None where it has none."""
+    try:
+        return msgspec.json.decode(raw, type=_Identified).id
+    except msgspec.DecodeError:
+        return None
+
+
+def put_aside(
+    endpoint: str,
+    raw: bytes,
+    error: ShapeError | msgspec.DecodeError,
+    since: int | None = None,
+    until: int | None = None,
+) -> Quarantined:
+    """Return what is kept of a row that could not be read."""
+    digest = sha256(raw)
+    if isinstance(error, ShapeError):
+        path = error.path
+    elif isinstance(error, msgspec.ValidationError):
+        path = path_of(error)
+    else:
+        path = "$"
+    object_id = id_of(msgspec.Raw(raw)) or f"sha256:{digest.hexdigest()[:16]}"
+    return Quarantined(
+        endpoint=endpoint,
+        object_id=object_id[:200],
+        path=path,
+        sha256=digest.digest(),
+        since=since,
+        until=until,
+    )

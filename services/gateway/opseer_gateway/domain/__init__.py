@@ -1,0 +1,1 @@
+"""The gateway's rules: pure functions and plain values, no input or output."""

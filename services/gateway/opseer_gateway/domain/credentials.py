@@ -1,0 +1,35 @@
+"""What an e-mail address and a password must look like."""
+
+from __future__ import annotations
+
+import re
+
+from opseer_common.errors import RefusedError
+
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
+_SHORTEST = 8
+_LONGEST_BYTES = 1024
+
+
+def check_email(text: str) -> str:
+    """Return the trimmed address. RefusedError(INVALID_EMAIL) for anything else."""
+    email = text.strip()
+    if not _EMAIL.fullmatch(email) or not email.isprintable():
+        raise RefusedError("INVALID_EMAIL", "That is not an e-mail address.")
+    return email
+
+
+def check_password(password: str) -> None:
+    """Refuse a password that is too short or too long; nothing else is asked of it.
+
+    Any character is taken as it is (OWASP ASVS 5.0, 6.2.8). The upper bound keeps
+    hashing cheap. Raises RefusedError(INVALID_PASSWORD).
+    """
+    if len(password) < _SHORTEST:
+        raise RefusedError(
+            "INVALID_PASSWORD", f"A password has at least {_SHORTEST} characters."
+        )
+    if len(password.encode("utf-8", "surrogatepass")) > _LONGEST_BYTES:
+        raise RefusedError(
+            "INVALID_PASSWORD", f"A password has at most {_LONGEST_BYTES} bytes."
+        )

@@ -1,0 +1,205 @@
+"""Figures as they are answered: each with its completeness, and never a guess.
+
+What is not known is null with a reason. Money is in minor units of `currency`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Literal
+
+import msgspec
+
+from opseer_common.contracts import Source
+from opseer_common.days import DayRange
+from opseer_common.money import round_half_even
+from opseer_gateway.domain.integrations import Known, Policy
+
+Grain = Literal["subscription", "customer"]
+MONTHS = 12
+
+
+class DailyRow(msgspec.Struct, frozen=True):
+    """The revenue of one day."""
+
+    date: date
+    currency: str | None = None
+    net_revenue: int | None = None
+    charges_count: int | None = None
+    charges_amount: int | None = None
+    refunds_count: int | None = None
+    refunds_amount: int | None = None
+    failed_payments: int | None = None
+    disputes: int | None = None
+    complete: bool = False
+    reason: str | None = None
+
+
+class DailyRevenue(msgspec.Struct, frozen=True):
+    """Revenue per day, ascending, empty days included."""
+
+    source: Source
+    currency: str | None
+    as_of: datetime | None
+    complete: bool
+    rows: tuple[DailyRow, ...]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The newest stored MRR snapshot of a connection."""
+
+    day: date
+    currency: str
+    mrr: int | None
+    active_subscriptions: int | None
+    usage_mrr: int | None
+    at_risk_mrr: int | None
+    trial_mrr: int | None
+    committed_mrr: int | None
+    mrr_stripe_comparable: int | None
+    unconverted: Mapping[str, int]
+    policy: Mapping[str, object]
+    complete: bool
+    reason: str | None
+    as_of: datetime
+
+
+class Mrr(msgspec.Struct, frozen=True):
+    """Monthly recurring revenue now.
+
+    `arr` is 12 times `mrr`. `arpa` is `mrr` per active subscription, rounded
+    half-even to a minor unit; null where there is none.
+    """
+
+    source: Source
+    currency: str | None = None
+    mrr: int | None = None
+    active_subscriptions: int | None = None
+    usage_mrr: int | None = None
+    at_risk_mrr: int | None = None
+    trial_mrr: int | None = None
+    committed_mrr: int | None = None
+    mrr_stripe_comparable: int | None = None
+    arr: int | None = None
+    arpa: int | None = None
+    unconverted: Mapping[str, int] = {}
+    as_of: datetime | None = None
+    complete: bool = False
+    reason: str | None = None
+    policy: Policy | Mapping[str, object] | None = None
+
+
+class MovementRow(msgspec.Struct, frozen=True):
+    """What moved MRR on one day. net = new + expansion + contraction + churned."""
+
+    date: date
+    new: int | None = None
+    expansion: int | None = None
+    contraction: int | None = None
+    churned: int | None = None
+    net: int | None = None
+    of_which_reactivation: int | None = None
+    fx: int | None = None
+    snapshot: int | None = None
+    complete: bool = False
+    reason: str | None = None
+
+
+class Movements(msgspec.Struct, frozen=True):
+    """MRR movements per day, ascending."""
+
+    source: Source
+    currency: str | None
+    as_of: datetime | None
+    rows: tuple[MovementRow, ...]
+
+
+def daily_revenue(
+    known: Known,
+    days: DayRange,
+    stored: Sequence[DailyRow],
+    as_of: datetime | None,
+) -> DailyRevenue:
+    """Return one row per day of `days`; none at all where nothing is connected."""
+    if known.connection is None:
+        return DailyRevenue(known.source, None, None, complete=False, rows=())
+    by_day = {row.date: row for row in stored}
+    newest = max(by_day, default=None)
+    oldest = min(by_day, default=None)
+    currency = known.currency or (by_day[newest].currency if newest else None)
+    rows = tuple(
+        by_day.get(day)
+        or DailyRow(day, currency, reason=_why_no_day(day, oldest, newest))
+        for day in days
+    )
+    complete = bool(rows) and all(row.complete for row in rows)
+    return DailyRevenue(known.source, currency, as_of, complete=complete, rows=rows)
+
+
+def _why_no_day(day: date, oldest: date | None, newest: date | None) -> str:
+    """Return why a day has no row, given the days that have one."""
+    if oldest is None or newest is None or oldest <= day <= newest:
+        return "COLLECTING"
+    return "BEFORE_HISTORY" if day < oldest else "CRON_PENDING"
+
+
+def mrr(known: Known, snapshot: Snapshot | None) -> Mrr:
+    """Return the live figures; all null where there is no snapshot yet."""
+    if known.connection is None or snapshot is None:
+        return Mrr(
+            known.source,
+            currency=known.currency,
+            policy=known.connection.policy if known.connection else None,
+            reason="COLLECTING",
+        )
+    value, active = snapshot.mrr, snapshot.active_subscriptions
+    arpa = round_half_even(Fraction(value, active)) if value and active else None
+    return Mrr(
+        source=known.source,
+        currency=snapshot.currency,
+        mrr=value,
+        active_subscriptions=active,
+        usage_mrr=snapshot.usage_mrr,
+        at_risk_mrr=snapshot.at_risk_mrr,
+        trial_mrr=snapshot.trial_mrr,
+        committed_mrr=snapshot.committed_mrr,
+        mrr_stripe_comparable=snapshot.mrr_stripe_comparable,
+        arr=None if value is None else MONTHS * value,
+        arpa=arpa,
+        unconverted=snapshot.unconverted,
+        as_of=snapshot.as_of,
+        complete=snapshot.complete,
+        reason=snapshot.reason,
+        policy=snapshot.policy,
+    )
+
+
+def movements(
+    known: Known,
+    days: DayRange,
+    stored: Sequence[MovementRow],
+    currency: str | None,
+    as_of: datetime | None,
+) -> Movements:
+    """Return the stored rows.
+
+    Where a connection has none at all, each day of `days` says why.
+    """
+    if known.connection is None:
+        return Movements(known.source, None, None, ())
+    rows = tuple(stored) or tuple(
+        MovementRow(day, reason=why_no_movement(known)) for day in days
+    )
+    return Movements(known.source, currency or known.currency, as_of, rows)
+
+
+def why_no_movement(known: Known) -> str:
+    """Return why a source has no movement of a closed day."""
+    if known.state in ("collecting", "disconnected"):
+        return "COLLECTING"
+    for permission in ("subscriptions", "events"):
+        if known.permission(permission) == "missing":
+            return f"{permission.upper()}_PERMISSION"
+    return "CRON_PENDING"

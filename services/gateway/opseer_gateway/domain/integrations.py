@@ -1,0 +1,264 @@
+"""The integration as users see it, put together from what two services know.
+
+The gateway owns the connection (key, settings), the collector owns how collecting
+goes. A connection the collector has not heard of yet is one that waits in the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from opseer_common.contracts import Source
+from opseer_common.errors import RefusedError
+
+SOURCES: Final[tuple[Source, ...]] = ("stripe", "revenuecat", "polar")
+SOURCE_NAMES: Mapping[Source, str] = MappingProxyType(
+    {"stripe": "Stripe", "revenuecat": "RevenueCat", "polar": "Polar"}
+)
+STRIPE_PERMISSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "balance": "Balance",
+        "balance_transaction_source": "Balance Transaction Source",
+        "charges_and_refunds": "Charges and Refunds",
+        "customers": "Customers",
+        "disputes": "Disputes",
+        "events": "Events",
+        "payment_intents": "Payment Intents",
+        "payouts": "Payouts",
+        "products": "Products",
+        "invoices": "Invoices",
+        "prices": "Prices",
+        "subscriptions": "Subscriptions",
+    }
+)
+"""The 12 permissions in the order of the key's form, with Stripe's names for them."""
+
+Preset = Literal["opseer", "stripe", "stripe_all_discounts", "committed"]
+State = Literal["collecting", "connected", "auth_failed", "disconnected"]
+Environment = Literal["live", "test", "demo"]
+RunKind = Literal["first", "refresh", "recompute"]
+
+_STALE_AFTER = timedelta(hours=26)
+_OPEN = frozenset({"queued", "running"})
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which rules MRR follows: a named preset and the version of its meaning."""
+
+    preset: Preset = "opseer"
+    version: Literal[1] = 1
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """The gateway's row: one per account and source. Never holds the key."""
+
+    source: Source
+    connection_id: UUID
+    run_id: UUID
+    run_kind: RunKind
+    key_hint: str
+    environment: Environment
+    livemode: bool
+    timezone: str
+    policy: Policy
+    settlement_currency: str | None
+    connected_at: datetime
+
+
+class Collecting(msgspec.Struct, frozen=True):
+    """The collector's row of the same connection."""
+
+    state: Literal["collecting", "connected", "auth_failed"]
+    flags: tuple[str, ...]
+    settlement_currency: str | None
+    permissions: Mapping[str, str]
+    last_collected_at: datetime | None
+    next_run_at: datetime | None
+    last_error_code: str | None
+    last_error_detail: str | None
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A run of the connection; `done` of `total` steps of `stage`."""
+
+    run_id: UUID
+    kind: str
+    state: str
+    stage: str
+    done: int
+    total: int
+    started_at: datetime | None
+
+
+class LastError(msgspec.Struct, frozen=True):
+    """What went wrong last. Codes: docs/ERRORS.md."""
+
+    code: str
+    detail: str
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far the open run is; `eta_s` in seconds, null while nobody can know."""
+
+    stage: str
+    done: int
+    total: int
+    eta_s: int | None
+
+
+class Integration(msgspec.Struct, frozen=True):
+    """One payment channel, connected or not. Instants are UTC."""
+
+    source: Source
+    state: State
+    flags: tuple[str, ...]
+    environment: Environment | None
+    livemode: bool | None
+    key_hint: str | None
+    settlement_currency: str | None
+    timezone: str | None
+    policy: Policy | None
+    connected_at: datetime | None
+    last_collected_at: datetime | None
+    next_collection_at: datetime | None
+    last_error: LastError | None
+    permissions: dict[str, str]
+    progress: Progress | None
+    run_id: UUID | None
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Everything stored about one source of an account, read at one instant."""
+
+    source: Source
+    connection: Connection | None = None
+    collecting: Collecting | None = None
+    runs: tuple[Run, ...] = ()
+    """The connection's open runs and the one that the gateway asked for last."""
+
+    @property
+    def state(self) -> State:
+        """The state in one word; errors that are retried do not change it."""
+        if self.connection is None:
+            return "disconnected"
+        return "collecting" if self.collecting is None else self.collecting.state
+
+    @property
+    def currency(self) -> str | None:
+        """The settlement currency: the one chosen, else the one observed."""
+        chosen = self.connection.settlement_currency if self.connection else None
+        observed = self.collecting.settlement_currency if self.collecting else None
+        return chosen or observed
+
+    @property
+    def timezone(self) -> str:
+        """The zone of the source's days; UTC where nothing is connected."""
+        return self.connection.timezone if self.connection else "UTC"
+
+    def permission(self, name: str) -> str:
+        """Return ok, missing or unknown."""
+        return self.collecting.permissions.get(name, "unknown") if (
+            self.collecting
+        ) else "unknown"
+
+    def open_run_id(self, kinds: frozenset[str]) -> UUID | None:
+        """Return the run asked for last, if it is of `kinds` and not over."""
+        if self.connection is None or self.connection.run_kind not in kinds:
+            return None
+        asked = self.connection.run_id
+        run = next((run for run in self.runs if run.run_id == asked), None)
+        is_open = run is None or run.state in _OPEN
+        return asked if is_open else None
+
+
+def describe(known: Known, now: datetime) -> Integration:
+    """Return the row of the API for what is `known`."""
+    connection, collecting = known.connection, known.collecting
+    permissions = STRIPE_PERMISSIONS if known.source == "stripe" else ()
+    run_id, progress = _progress(known, now)
+    return Integration(
+        source=known.source,
+        state=known.state,
+        flags=_flags(collecting, now),
+        environment=connection.environment if connection else None,
+        livemode=connection.livemode if connection else None,
+        key_hint=connection.key_hint if connection else None,
+        settlement_currency=known.currency,
+        timezone=connection.timezone if connection else None,
+        policy=connection.policy if connection else None,
+        connected_at=connection.connected_at if connection else None,
+        last_collected_at=collecting.last_collected_at if collecting else None,
+        next_collection_at=collecting.next_run_at if collecting else None,
+        last_error=_last_error(collecting),
+        permissions={name: known.permission(name) for name in permissions},
+        progress=progress,
+        run_id=run_id,
+    )
+
+
+def _flags(collecting: Collecting | None, now: datetime) -> tuple[str, ...]:
+    """Return the collector's flags, and `stale` where it fell silent."""
+    if collecting is None:
+        return ()
+    flags = set(collecting.flags)
+    last = collecting.last_collected_at
+    if last is not None and now - last > _STALE_AFTER:
+        flags.add("stale")
+    return tuple(sorted(flags))
+
+
+def _last_error(collecting: Collecting | None) -> LastError | None:
+    """Return the collector's last error in words."""
+    if collecting is None or collecting.last_error_code is None:
+        return None
+    return LastError(collecting.last_error_code, collecting.last_error_detail or "")
+
+
+def _progress(known: Known, now: datetime) -> tuple[UUID | None, Progress | None]:
+    """Return the run to speak of, and how far it is unless it is over."""
+    if known.connection is None:
+        return None, None
+    asked = known.connection.run_id
+    runs = {run.run_id: run for run in known.runs}
+    if known.collecting is None or asked not in runs:
+        return asked, Progress("queued", 0, 0, None)
+    still_open = [run for run in known.runs if run.state in _OPEN]
+    if runs[asked] in still_open:
+        return asked, _how_far(runs[asked], now)
+    if still_open:
+        return still_open[0].run_id, _how_far(still_open[0], now)
+    return asked, None
+
+
+def _how_far(run: Run, now: datetime) -> Progress:
+    """Return the progress with the time left, if it goes on as it went."""
+    left = None
+    if run.started_at is not None and 0 < run.done <= run.total:
+        elapsed = now - run.started_at
+        left = elapsed * (run.total - run.done) // run.done // timedelta(seconds=1)
+    return Progress(run.stage, run.done, run.total, left)
+
+
+def check_fits(key_livemode: bool, existing: Connection | None) -> None:  # noqa: FBT001
+    """Refuse a key of the other mode than the connected one (MODE_MISMATCH)."""
+    if existing is not None and existing.livemode != key_livemode:
+        raise RefusedError(
+            "MODE_MISMATCH",
+            "A key of the other mode (live or test) is connected. Its figures would "
+            'be replaced: send {"replace": true} if you want that.',
+        )
+
+
+def report_zone(all_known: Sequence[Known]) -> str:
+    """Return the zone of the report's day: Stripe's, else the first connected's."""
+    connected = [known for known in all_known if known.connection is not None]
+    for known in connected:
+        if known.source == "stripe":
+            return known.timezone
+    return connected[0].timezone if connected else "UTC"

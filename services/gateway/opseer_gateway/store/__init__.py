@@ -1,0 +1,1 @@
+"""The gateway's SQL: its own tables, and the views that others publish."""

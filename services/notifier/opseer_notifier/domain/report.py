@@ -1,0 +1,255 @@
+"""The daily report of five metrics, from what the other services stored.
+
+Order and labels are fixed. What is missing is None with a reason, never 0, and no
+amounts of unlike currencies or sources are added (rule: docs/MRR.md, "The report").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from opseer_common.contracts.daily_report import (
+    DailyReport,
+    Environment,
+    Metric,
+    MetricKey,
+    ReportChannel,
+    Status,
+)
+from opseer_common.contracts.message import Source
+from opseer_common.days import ONE_DAY, DayRange
+from opseer_common.money import round_half_even
+
+DAYS = 90
+"""How many closed days have a report that follows the figures."""
+TITLE = "📊 Opseer Revenue Daily Report"
+SOURCES: tuple[Source, ...] = ("stripe", "revenuecat", "polar")
+_WEEK = 7
+_LEAST_FOR_AVERAGE = 4
+
+# The day's end was not collected: what is there is not the day's figure.
+_OPEN = frozenset({"CRON_PENDING", "COLLECTING", "ARRIVES_TOMORROW"})
+# These say that other columns of the day are unknown: failed payments, disputes.
+_ELSEWHERE = frozenset({"CHARGES_AND_REFUNDS_PERMISSION", "DISPUTES_PERMISSION"})
+
+
+@dataclass(frozen=True, slots=True)
+class DailyRow:
+    """A day of the collector's cache; money in minor units of `currency`."""
+
+    day: date
+    currency: str
+    net_revenue: int
+    charges_count: int
+    complete: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovementRow:
+    """A day of movements; `snapshot` in minor units of `currency`, None is unknown."""
+
+    day: date
+    currency: str
+    snapshot: int | None
+    new_subs: int | None
+    churned_subs: int | None
+    complete: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What is known of a connected source.
+
+    `currency` is what its money is shown in, None while that is not known.
+    `collecting` says that nothing was published yet. `permissions` are ok, missing or
+    unknown by name.
+    """
+
+    source: Source
+    currency: str | None
+    environment: Environment
+    collecting: bool
+    permissions: Mapping[str, str]
+    daily: Mapping[date, DailyRow]
+    movements: Mapping[date, MovementRow]
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """One value of one day."""
+
+    value: int | None
+    status: Status
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """Where a metric comes from."""
+
+    key: MetricKey
+    label: str
+    figure: Callable[[Channel, date], _Figure]
+
+
+def report(day: date, timezone: str, channels: Sequence[Channel]) -> DailyReport:
+    """Return the report of `day`, a day of the IANA zone `timezone`."""
+    return _titled(
+        day,
+        timezone,
+        tuple(
+            ReportChannel(
+                source=channel.source,
+                currency=channel.currency,
+                environment=channel.environment,
+                metrics=tuple(_metric(channel, day, of) for of in _METRICS),
+            )
+            for channel in sorted(channels, key=lambda one: SOURCES.index(one.source))
+        ),
+    )
+
+
+def without(body: DailyReport, sources: frozenset[Source]) -> DailyReport:
+    """Return the report without the channels of `sources`."""
+    kept = tuple(one for one in body.channels if one.source not in sources)
+    return _titled(body.date, body.timezone, kept)
+
+
+def closed_days(channels: Sequence[Channel], today: date) -> DayRange:
+    """Return the days to report: from the oldest with rows, at most 90, to yesterday."""
+    known = [day for one in channels for day in (*one.daily, *one.movements)]
+    first = max(min(known, default=today), today - timedelta(days=DAYS))
+    return DayRange(first, today - ONE_DAY)
+
+
+def _titled(
+    day: date, timezone: str, channels: tuple[ReportChannel, ...]
+) -> DailyReport:
+    """Return a report whose title says what is not real money."""
+    found = {channel.environment for channel in channels}
+    marks = [
+        f" · {words}"
+        for environment, words in (("test", "TEST MODE"), ("demo", "DEMO"))
+        if environment in found
+    ]
+    return DailyReport(
+        date=day, timezone=timezone, title=TITLE + "".join(marks), channels=channels
+    )
+
+
+def _metric(channel: Channel, day: date, of: _Of) -> Metric:
+    """Return one metric of `day` beside the day before and the week before."""
+    figure = of.figure(channel, day)
+    week = [
+        value
+        for back in range(1, _WEEK + 1)
+        if (value := of.figure(channel, day - timedelta(days=back)).value) is not None
+    ]
+    enough = len(week) >= _LEAST_FOR_AVERAGE
+    return Metric(
+        key=of.key,
+        label=of.label,
+        value=figure.value,
+        previous=of.figure(channel, day - ONE_DAY).value,
+        average_7d=round_half_even(Fraction(sum(week), len(week))) if enough else None,
+        status=figure.status,
+        reason=figure.reason,
+    )
+
+
+def _daily(channel: Channel, day: date, pick: Callable[[DailyRow], int]) -> _Figure:
+    """Return a figure of the daily cache."""
+    row = channel.daily.get(day)
+    if row is None:
+        return _missing(_why_absent(channel.daily, day, collecting=channel.collecting))
+    if row.reason in _ELSEWHERE:
+        return _Figure(pick(row), "ok", None)
+    return _judged(pick(row), row.complete, row.reason)
+
+
+def _movement(
+    channel: Channel, day: date, pick: Callable[[MovementRow], int | None]
+) -> _Figure:
+    """Return a figure of the movements."""
+    row = channel.movements.get(day)
+    if row is None:
+        return _missing(_why_unmoved(channel, day))
+    if row.reason is not None and (
+        row.reason == "BEFORE_HISTORY" or row.reason.endswith("_PERMISSION")
+    ):
+        return _missing(row.reason)
+    return _judged(pick(row), row.complete, row.reason)
+
+
+def _judged(value: int | None, complete: bool, reason: str | None) -> _Figure:  # noqa: FBT001
+    """Return a stored value, or None where it is not yet the day's."""
+    if complete:
+        return _Figure(value, "ok", None)
+    if reason in _OPEN:
+        return _Figure(None, "stale", reason)
+    return _Figure(value, "missing" if value is None else "partial", reason)
+
+
+def _missing(reason: str) -> _Figure:
+    return _Figure(None, "missing", reason)
+
+
+def _why_absent(rows: Mapping[date, object], day: date, *, collecting: bool) -> str:
+    """Return why a day has no row."""
+    if collecting or not rows:
+        return "COLLECTING"
+    return "BEFORE_HISTORY" if day < min(rows) else "CRON_PENDING"
+
+
+def _why_unmoved(channel: Channel, day: date) -> str:
+    """Return why a day has no movements."""
+    for name in ("subscriptions", "events"):
+        if channel.permissions.get(name) == "missing":
+            return f"{name.upper()}_PERMISSION"
+    return _why_absent(channel.movements, day, collecting=channel.collecting)
+
+
+def _in_currency(
+    channel: Channel, rows: Mapping[date, DailyRow | MovementRow], day: date
+) -> bool:
+    """Tell whether a day's money, if any, is in the channel's currency."""
+    row = rows.get(day)
+    return row is None or row.currency == channel.currency
+
+
+def _mrr(channel: Channel, day: date) -> _Figure:
+    if not _in_currency(channel, channel.movements, day):
+        return _missing("NO_RATE")
+    return _movement(channel, day, lambda row: row.snapshot)
+
+
+def _revenue(channel: Channel, day: date) -> _Figure:
+    if not _in_currency(channel, channel.daily, day):
+        return _missing("NO_RATE")
+    return _daily(channel, day, lambda row: row.net_revenue)
+
+
+def _orders(channel: Channel, day: date) -> _Figure:
+    return _daily(channel, day, lambda row: row.charges_count)
+
+
+def _new_subs(channel: Channel, day: date) -> _Figure:
+    return _movement(channel, day, lambda row: row.new_subs)
+
+
+def _churned(channel: Channel, day: date) -> _Figure:
+    return _movement(channel, day, lambda row: row.churned_subs)
+
+
+_METRICS = (
+    _Of("mrr", "MRR", _mrr),
+    _Of("revenue", "Revenue", _revenue),
+    _Of("orders", "Orders", _orders),
+    _Of("new_subs", "New Subs", _new_subs),
+    _Of("churned", "Churned", _churned),
+)

@@ -1,0 +1,36 @@
+"""The simulator as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+from aiohttp import ClientSession
+
+KEY = "rk_" + "live_" + "a1B2c3D4e5F6g7H8"
+
+
+async def test_the_process_announces_itself_and_stops_on_sigterm(
+    tmp_path: Path,
+) -> None:
+    """One line when ready, the address in the port file, exit code 0 at the end."""
+    file = tmp_path / "port.json"
+    command = [sys.executable, "-m", "opseer_simulator", "--epoch", "2026-07-01"]
+    command += ["--port-file", str(file), "--key", KEY, "--customers", "5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        url = msgspec.json.decode(file.read_bytes())["url"]
+        assert line == f"simulator ready at {url}\n"
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with (
+            ClientSession(headers=headers) as http,
+            http.get(f"{url}/v1/balance") as answer,
+        ):
+            assert (await answer.json())["livemode"] is True
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
