@@ -3,13 +3,15 @@
 Only the package's binaries are used: its get_server() would make a system user and
 open folders to everyone. Postgres refuses to run as root, so root runs it as uid
 65534 on a folder of that uid, or, where that uid can't reach the binaries or the
-folder, as root inside a user namespace in which root is called 65534.
+folder, as root inside a user namespace in which root is called 65534. The namespace
+also serves a user that passwd doesn't know, for initdb insists on a name.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -239,19 +241,29 @@ def _check_version(version: Path) -> None:
 
 def _identity_for(home: Path) -> Identity:
     """Return who can run Postgres on `home`. ConfigError when nobody can."""
-    if os.geteuid() != 0:
+    candidates = [Identity(prefix=_NAMESPACE)]
+    if os.geteuid() == 0:
+        candidates.insert(0, Identity(uid=_NOBODY, gid=_NOBODY))
+    elif _has_a_name(os.geteuid()):
         return OURSELVES
-    nobody = Identity(uid=_NOBODY, gid=_NOBODY)
-    in_namespace = Identity(prefix=_NAMESPACE)
-    # The folder of `home` may lie below one that only root may enter.
-    if _can_run(nobody, home.parent):
-        return nobody
-    if _can_run(in_namespace, home.parent):
-        return in_namespace
+    for identity in candidates:
+        # `home` may lie below a folder that only we may enter.
+        if _can_run(identity, home.parent):
+            return identity
     raise ConfigError(
-        "Postgres does not run as root, and neither uid 65534 nor a user namespace "
-        "can run it here: start Opseer as another user, or set DATABASE_URL"
+        "Postgres runs neither as root nor as a user without an entry in passwd, and "
+        "no other identity can be taken on here: start Opseer as an ordinary user, "
+        "or set DATABASE_URL"
     )
+
+
+def _has_a_name(uid: int) -> bool:
+    """Return whether passwd knows the user: initdb insists."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _can_run(identity: Identity, folder: Path) -> bool:

@@ -79,8 +79,9 @@ def _result(case: Node) -> dict[str, object]:
 
 def _snapshot(given: Node, policy: Policy) -> dict[str, object]:
     """Return MRR of `subscriptions` at `as_of`."""
-    known = Known(usage=usage_from(_objects(given, "invoices")))
-    states = [_state(one, known) for one in _objects(given, "subscriptions")]
+    shown = _objects(given, "subscriptions")
+    known = _known(given, shown)
+    states = [_state(one, known) for one in shown]
     settlement, rates = _rates(given, states)
     at = _EPOCH + timedelta(seconds=given.integer("as_of"))
     day = given.opt_text("as_of_day")
@@ -106,14 +107,15 @@ def _movements(given: Node, policy: Policy) -> dict[str, object]:
     days = DayRange(_day(given, "from"), _day(given, "to"))
     tz = zone(policy.timezone)
     start, end = days.bounds(tz)
-    known = Known(usage=usage_from(_objects(given, "invoices")))
+    shown, events = _objects(given, "initial"), _objects(given, "events")
+    known = _known(given, [*shown, *_told(events)])
     # Initial subscriptions were there before the first day, whatever they say.
     earlier = int(start.timestamp()) - 1
     initial = [
         _replace(state, created=min(state.created, earlier))
-        for state in (_state(one, known) for one in _objects(given, "initial"))
+        for state in (_state(one, known) for one in shown)
     ]
-    changes = list(_chained(initial, _objects(given, "events"), known))
+    changes = list(_chained(initial, events, known))
     last = {state.id: state for state in initial}
     last.update({change.subscription_id: change.after for change in changes})
     settlement, rates = _rates(given, [*initial, *last.values()])
@@ -175,6 +177,29 @@ def _chained(
         yield _replace(
             change, before=None if change.kind == "created" else before, after=after
         )
+
+
+def _known(given: Node, shown: Iterable[Mapping[str, object]]) -> Known:
+    """Return what `invoices` charged for the metered items of the subscriptions."""
+    invoices = _objects(given, "invoices")
+    if not invoices:
+        return Known()
+    metered = frozenset(
+        item.id
+        for one in shown
+        for item in subscription_from(one, Known()).items
+        if item.price.usage_type == "metered"
+    )
+    return Known(usage=usage_from(invoices, metered))
+
+
+def _told(events: Iterable[Mapping[str, object]]) -> Iterator[Mapping[str, object]]:
+    """Yield the subscriptions that events show."""
+    for event in events:
+        data = node(event, "event").opt_node("data")
+        shown = None if data is None else data.opt_node("object")
+        if shown is not None:
+            yield shown.fields
 
 
 def _past_due_since(event: Node) -> int | None:

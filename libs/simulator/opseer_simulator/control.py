@@ -1,7 +1,8 @@
 """The control API of the simulator, under `/_control`, in JSON and without a key.
 
     GET    /_control/state        seed, epoch, customers, now (unix s), offset_seconds …
-    GET    /_control/calls        {"total": n, "endpoints": {"/v1/charges": n, …}}
+    GET    /_control/calls        {"total": n, "peak_per_second": n,
+                                  "endpoints": {"/v1/charges": n, …}}
     DELETE /_control/calls        counts from zero
     GET    /_control/truth        ?timezone=UTC&from=YYYY-MM-DD&to=YYYY-MM-DD -> Truth
     POST   /_control/permissions  {"missing": ["events", …], "wording": "old" | "new"}
@@ -31,7 +32,6 @@ SIMULATION = web.AppKey("simulation", Simulation)
 
 _WINDOW = timedelta(days=90)
 
-routes = web.RouteTableDef()
 Body = TypeVar("Body")
 
 
@@ -52,8 +52,22 @@ class _ClockSet(msgspec.Struct, forbid_unknown_fields=True):
     offset_seconds: int
 
 
-@routes.get("/_control/state")
-async def state(request: web.Request) -> web.Response:
+def add_routes(app: web.Application) -> None:
+    """Add the control API to an application that holds ACCOUNT and SIMULATION."""
+    add = app.router
+    add.add_get("/_control/state", _state)
+    add.add_get("/_control/calls", _calls)
+    add.add_delete("/_control/calls", _forget_calls)
+    add.add_get("/_control/truth", _truth)
+    add.add_post("/_control/permissions", _permissions)
+    add.add_post("/_control/key", _key)
+    add.add_post("/_control/faults", _add_fault)
+    add.add_delete("/_control/faults", _clear_faults)
+    add.add_post("/_control/latency", _latency)
+    add.add_post("/_control/clock", _clock)
+
+
+async def _state(request: web.Request) -> web.Response:
     """Return who the company is and what time it is there."""
     simulation, account = request.app[SIMULATION], request.app[ACCOUNT]
     return _json(
@@ -71,22 +85,25 @@ async def state(request: web.Request) -> web.Response:
     )
 
 
-@routes.get("/_control/calls")
-async def calls(request: web.Request) -> web.Response:
+async def _calls(request: web.Request) -> web.Response:
     """Return how often each endpoint was called."""
-    counts = request.app[ACCOUNT].calls
-    return _json({"total": counts.total(), "endpoints": dict(counts)})
+    account = request.app[ACCOUNT]
+    return _json(
+        {
+            "total": account.calls.total(),
+            "peak_per_second": account.peak_per_second,
+            "endpoints": dict(account.calls),
+        }
+    )
 
 
-@routes.delete("/_control/calls")
-async def forget_calls(request: web.Request) -> web.Response:
+async def _forget_calls(request: web.Request) -> web.Response:
     """Count from zero."""
-    request.app[ACCOUNT].calls.clear()
+    request.app[ACCOUNT].forget_calls()
     return _json({})
 
 
-@routes.get("/_control/truth")
-async def truth(request: web.Request) -> web.Response:
+async def _truth(request: web.Request) -> web.Response:
     """Return the truth of a range of local days."""
     simulation = request.app[SIMULATION]
     name = request.query.get("timezone", "UTC")
@@ -102,8 +119,7 @@ async def truth(request: web.Request) -> web.Response:
     return _json(truth_of(simulation, name, first, last))
 
 
-@routes.post("/_control/permissions")
-async def permissions(request: web.Request) -> web.Response:
+async def _permissions(request: web.Request) -> web.Response:
     """Take permissions from the key, all others are there."""
     wanted = await _body(request, _Permissions)
     try:
@@ -115,36 +131,31 @@ async def permissions(request: web.Request) -> web.Response:
     return _json({})
 
 
-@routes.post("/_control/key")
-async def key(request: web.Request) -> web.Response:
+async def _key(request: web.Request) -> web.Response:
     """Revoke or expire the keys, or make them valid again."""
     request.app[ACCOUNT].key_state = (await _body(request, _Key)).state
     return _json({})
 
 
-@routes.post("/_control/faults")
-async def add_fault(request: web.Request) -> web.Response:
+async def _add_fault(request: web.Request) -> web.Response:
     """Break the next requests."""
     request.app[ACCOUNT].faults.append(await _body(request, Fault))
     return _json({})
 
 
-@routes.delete("/_control/faults")
-async def clear_faults(request: web.Request) -> web.Response:
+async def _clear_faults(request: web.Request) -> web.Response:
     """Break nothing any more."""
     request.app[ACCOUNT].faults.clear()
     return _json({})
 
 
-@routes.post("/_control/latency")
-async def latency(request: web.Request) -> web.Response:
+async def _latency(request: web.Request) -> web.Response:
     """Let each answer take that much longer."""
     request.app[ACCOUNT].latency_ms = (await _body(request, _Latency)).milliseconds
     return _json({})
 
 
-@routes.post("/_control/clock")
-async def clock(request: web.Request) -> web.Response:
+async def _clock(request: web.Request) -> web.Response:
     """Set how far the company's time is ahead of the machine's."""
     simulation = request.app[SIMULATION]
     simulation.offset_seconds = (await _body(request, _ClockSet)).offset_seconds
@@ -160,7 +171,8 @@ async def _body(request: web.Request, shape: type[Body]) -> Body:
 
 def _bad(error: Exception) -> web.HTTPBadRequest:
     return web.HTTPBadRequest(
-        body=msgspec.json.encode({"error": str(error)}), content_type="application/json"
+        text=msgspec.json.encode({"error": str(error)}).decode(),
+        content_type="application/json",
     )
 
 

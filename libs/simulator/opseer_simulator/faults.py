@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from typing import Literal
 
 import msgspec
@@ -42,10 +42,26 @@ class Account(msgspec.Struct, kw_only=True):
     latency_ms: int = 0
     faults: list[Fault] = msgspec.field(default_factory=list)
     calls: Counter[str] = msgspec.field(default_factory=Counter)
+    recent: deque[float] = msgspec.field(default_factory=deque)
+    peak_per_second: int = 0
 
     def lacks(self, permission: str) -> bool:
         """Return whether the key lacks a permission of PERMISSIONS."""
         return permission in self.missing
+
+    def called(self, endpoint: str, at: float) -> None:
+        """Count a call at a monotonic second."""
+        self.calls[endpoint] += 1
+        self.recent.append(at)
+        while self.recent[0] <= at - 1:
+            self.recent.popleft()
+        self.peak_per_second = max(self.peak_per_second, len(self.recent))
+
+    def forget_calls(self) -> None:
+        """Count from zero."""
+        self.calls.clear()
+        self.recent.clear()
+        self.peak_per_second = 0
 
     def next_fault(self, endpoint: str) -> Fault | None:
         """Take one off the first fault that matches an endpoint, and return it."""

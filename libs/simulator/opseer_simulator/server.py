@@ -43,7 +43,7 @@ def make_app(simulation: Simulation, keys: Sequence[str]) -> web.Application:
     for name in RESOURCES:
         app.router.add_get(f"/v1/{name}", api.list)
         app.router.add_get(f"/v1/{name}/{{id}}", api.single)
-    app.add_routes(control.routes)
+    control.add_routes(app)
     return app
 
 
@@ -136,7 +136,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     api = request.app[_API]
     account = api.account
     endpoint = "/".join(request.path.split("/")[:3])
-    account.calls[endpoint] += 1
+    account.called(endpoint, asyncio.get_running_loop().time())
     if account.latency_ms:
         await asyncio.sleep(account.latency_ms / 1000)
     fault = account.next_fault(endpoint)

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from opseer_simulator.catalogue import Plan
 from opseer_simulator.office import Office
 from opseer_simulator.records import Charge, Customer
 from opseer_simulator.subscriptions import Offer
 from opseer_simulator.timeline import DAY, HOUR, Deck
 
-_STORIES = {
-    "stays": 14,
-    "signs_up_slowly": 2,
-    "tries_and_stays": 4,
-    "tries_and_leaves": 2,
-    "leaves_in_trial": 1,
-    "never_pays": 1,
-    "comes_with_forever_coupon": 2,
-    "comes_with_once_coupon": 2,
-    "earns_coupon": 1,
-    "upgrades": 3,
-    "downgrades": 2,
-    "pays_ahead": 1,
-    "grows_and_shrinks": 4,
-    "up_and_down_in_a_day": 1,
-    "leaves_now": 3,
-    "leaves_at_end": 3,
-    "thinks_again": 2,
-    "comes_back": 2,
-    "subscribes_twice": 1,
-    "leaves_on_first_day": 1,
-    "buys_once": 3,
-    "pays_by_bank": 2,
-    "bounces": 1,
-}
+Story = Callable[[int, Customer], None]
+"""What a customer does, from the second of arrival on."""
+
 _PLANS = {"monthly": 19, "seats": 11, "quarterly": 5, "yearly": 5, "weekly": 13}
 _SALES = {
     "keeps": 140,
@@ -45,7 +25,7 @@ _SALES = {
 _FIRST_DAYS = 30
 _SHARE_OF_FIRST_DAYS = (65, 100)
 _NEW_A_DAY = (7, 1000)
-_ONCE_A_DAY = (7, 1000)
+_ONCE_A_DAY = (10, 1000)
 _FIRST = "Ada Ben Chloe Dario Elif Femi Grete Hana Ivo Jun Kaya Liam Mina Noor Otto Pia"
 _LAST = (
     "Abara Bauer Costa Dahl Evans Fujii Garcia Haas Ito Jansen Kim Lopez Moreau Novak"
@@ -63,7 +43,34 @@ class Stories:
         self._payments = office.payments
         self._subscriptions = office.subscriptions
         self._size = size
-        self._stories = Deck(rng, _STORIES)
+        self._stories: Deck[Story] = Deck(
+            rng,
+            {
+                self._stays: 14,
+                self._signs_up_slowly: 2,
+                self._tries_and_stays: 4,
+                self._tries_and_leaves: 2,
+                self._leaves_in_trial: 1,
+                self._never_pays: 1,
+                self._comes_with_forever_coupon: 2,
+                self._comes_with_once_coupon: 2,
+                self._earns_coupon: 1,
+                self._upgrades: 3,
+                self._downgrades: 2,
+                self._pays_ahead: 1,
+                self._grows_and_shrinks: 4,
+                self._up_and_down_in_a_day: 1,
+                self._leaves_now: 3,
+                self._leaves_at_end: 3,
+                self._thinks_again: 2,
+                self._comes_back: 2,
+                self._subscribes_twice: 1,
+                self._leaves_on_first_day: 1,
+                self._buys_once: 3,
+                self._pays_by_bank: 2,
+                self._bounces: 1,
+            },
+        )
         self._plans = Deck(rng, _PLANS)
         self._sales = Deck(rng, _SALES)
         self._owed: dict[str, int] = {}
@@ -122,8 +129,7 @@ class Stories:
         rng = self._rng
         name = f"{rng.choice(_FIRST.split())} {rng.choice(_LAST.split())}"
         customer = self._office.register(at, name)
-        story = self._stories.draw()
-        _TELL[story](self, at, customer)
+        self._stories.draw()(at, customer)
 
     def _buy(self, at: int) -> None:
         """A customer on record buys the workshop, with extras in odd cents."""
@@ -274,6 +280,3 @@ class Stories:
             at, customer, workshop.unit_amount, workshop.nickname, "us_bank_account"
         )
         self._payments.debit(at, intent, clears=clears)
-
-
-_TELL = {story: getattr(Stories, f"_{story}") for story in _STORIES}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import structlog
+
 from opseer_common.run import every
 from opseer_mrr.actions import Computing
 from opseer_mrr.domain.computation import ConnectionKey
 
 SWEEP_SECONDS = 60
+_log = structlog.get_logger()
 
 
 class Found(Protocol):
@@ -32,7 +35,10 @@ async def sweep(found: Found, computing: Computing) -> None:
     for key in await found.gone():
         await computing.forget(key)
     for key in await found.behind():
-        await computing.compute(key)
+        try:
+            await computing.compute(key)
+        except Exception:  # one account must not stop the others
+            _log.exception("not computed", connection=str(key.connection_id))
     await found.forget_handled()
 
 

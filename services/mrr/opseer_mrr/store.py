@@ -27,8 +27,8 @@ from opseer_mrr.domain.computation import (
     Stored,
     window,
 )
-from opseer_mrr.domain.movements import MovementChange
 from opseer_mrr.domain.policy import VERSION
+from opseer_mrr.domain.rows import MovementChange
 
 SCHEMA = "mrr"
 _OF = "account_id = $1 AND source = $2 AND connection_id = $3"
@@ -117,7 +117,7 @@ class PostgresStore:
         self._sources = sources
 
     async def read(self, key: ConnectionKey) -> Inputs | None:
-        """Return the inputs in one repeatable read; None where nothing is to be done."""
+        """Return the inputs, from one repeatable read; None where all is done."""
         of = _of(key)
         async with self._database.snapshot(key.account_id) as connection:
             row = await connection.fetchrow(_CONNECTION, *of)
@@ -148,7 +148,9 @@ class PostgresStore:
                     ObservedRate(*one) for one in await connection.fetch(_RATES, *of)
                 ],
                 stored=Stored(
-                    settings_revision=computed and computed["settings_revision"],
+                    settings_revision=None
+                    if computed is None
+                    else computed["settings_revision"],
                     seam=None if seam is None else tuple(seam),
                     past_customers=frozenset(one["customer_id"] for one in past),
                 ),
@@ -239,10 +241,8 @@ def _is_done(computed: Row | None, revision: int, settings_revision: int) -> boo
     """Tell whether what is stored is at least as new."""
     if computed is None or computed["revision"] < revision:
         return False
-    return (
-        computed["revision"] > revision
-        or computed["settings_revision"] >= settings_revision
-    )
+    newer: bool = computed["revision"] > revision
+    return newer or bool(computed["settings_revision"] >= settings_revision)
 
 
 async def _is_new(

@@ -5,6 +5,7 @@ The cases with their sources are tests/data/mrr_golden.json.
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -71,5 +72,5 @@ def test_snapshot_identity(case: dict[str, Any]) -> None:
         for row in rows:
             categories = ("new", "expansion", "contraction", "churned")
             assert row["net"] == sum(row[name] for name in categories)
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in itertools.pairwise(rows):
             assert after["snapshot"] == before["snapshot"] + after["net"] + after["fx"]

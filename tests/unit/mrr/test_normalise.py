@@ -69,7 +69,7 @@ def test_items_are_rounded_together(subscription: Build, price: Any) -> None:
     ],
 )
 def test_graduated_tiers(subscription: Build, quantity: int, monthly: int) -> None:
-    """Each unit costs what its own tier says; each tier reached adds its flat amount."""
+    """Each unit costs what its own tier says; tiers reached add their flat amount."""
     one = subscription(
         price={
             "billing_scheme": "tiered",
@@ -206,7 +206,7 @@ def test_the_end_of_a_discount_is_exclusive(subscription: Build) -> None:
 def test_amount_off_by_the_shortest_interval(
     subscription: Build, price: Callable[..., Price]
 ) -> None:
-    """1.20 off each monthly invoice of 10.00 monthly and 120.00 yearly: 20.00 - 1.20."""
+    """1.20 off each monthly invoice, of 10.00 a month and 120.00 a year: 18.80."""
     items = (
         Item(id="si_1", price=price(), quantity=1),
         Item(id="si_2", price=price(interval="year", unit_amount="12000"), quantity=1),

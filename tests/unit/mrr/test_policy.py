@@ -10,12 +10,12 @@ from opseer_mrr.domain.policy import PRESETS, Policy, policy_from
 
 def test_presets() -> None:
     """The four presets differ from Stripe's dashboard as the contract says."""
-    assert PRESETS == {
+    assert {
         "opseer": Policy(metered="last_invoice"),
         "stripe": Policy(),
         "stripe_all_discounts": Policy(discounts="all"),
         "committed": Policy(metered="last_invoice", churn_at="click"),
-    }
+    } == PRESETS
 
 
 def test_switches_go_over_the_preset() -> None:

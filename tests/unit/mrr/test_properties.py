@@ -199,7 +199,7 @@ def _check_every_day(company: _Company, rates: RateTable) -> None:
 def test_movements_are_the_difference_of_snapshots(
     company: _Company, rates: RateTable
 ) -> None:
-    """In both grains net and FX of all days lead from the first to the last snapshot."""
+    """In both grains net and FX lead from the first to the last snapshot."""
     found = _moved(company.at(_NOW), company.changes, rates)
     for rows in (found.by_subscription, found.by_customer):
         snapshot = found.opening

@@ -32,9 +32,9 @@ def _snapshot(states: Sequence[Subscription], policy: Policy | None = None) -> S
 
 
 def test_the_parts(subscription: Build, price: Callable[..., Price]) -> None:
-    """Usage and past_due are parts of MRR, a trial is not, an asked-for end is in it."""
+    """Usage, past_due and what will end are parts of MRR, a trial is not."""
     metered = price(id="price_2", usage_type="metered")
-    both = subscription().items + (Item(id="si_2", price=metered, usage_amount=250),)
+    both = (*subscription().items, Item(id="si_2", price=metered, usage_amount=250))
     states = [
         subscription(id="sub_1", items=both),
         subscription(id="sub_2", status="past_due"),
@@ -117,7 +117,7 @@ def test_plans_sum_to_mrr(subscription: Build, price: Callable[..., Price]) -> N
         subscription(id="sub_3", status="trialing"),
     ]
     plans = compute_plans(states, Policy(), "usd", _RATES, _AT, _UTC)
-    # 30.00 EUR are 33.33 USD: the odd cents go to the first plans.
+    # 30.00 EUR are 33.33 USD.
     assert [(row.price.id, row.mrr, row.subscriptions) for row in plans] == [
         ("p_0", 1111, 1),
         ("p_1", 1111, 1),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
+import asyncio
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import msgspec
@@ -21,16 +20,16 @@ async def test_the_process_announces_itself_and_stops_on_sigterm(
     file = tmp_path / "port.json"
     command = [sys.executable, "-m", "opseer_simulator", "--epoch", "2026-07-01"]
     command += ["--port-file", str(file), "--key", KEY, "--customers", "5"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        url = msgspec.json.decode(file.read_bytes())["url"]
-        assert line == f"simulator ready at {url}\n"
-        headers = {"Authorization": f"Bearer {KEY}"}
-        async with (
-            ClientSession(headers=headers) as http,
-            http.get(f"{url}/v1/balance") as answer,
-        ):
-            assert (await answer.json())["livemode"] is True
-        os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    url = msgspec.json.decode(file.read_bytes())["url"]
+    assert line.decode() == f"simulator ready at {url}\n"
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with (
+        ClientSession(headers=headers) as http,
+        http.get(f"{url}/v1/balance") as answer,
+    ):
+        assert (await answer.json())["livemode"] is True
+    process.terminate()
+    assert await process.wait() == 0

@@ -55,6 +55,7 @@ def test_daily_rows_counted_from_the_api_are_the_truth(simulation: Simulation) -
         bounced = counts[number, "charge_failure"]
         assert day.charges_count == counts[number, "charge"]
         assert day.charges_amount == amount
+        assert day.refunds_count == counts[number, "refund"]
         assert day.refunds_amount == -sums[number, "refund"]
         assert day.net_revenue == amount + sums[number, "refund"]
         assert day.failed_payments == counts[number, "declined"] + bounced

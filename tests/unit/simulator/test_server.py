@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
+
 from opseer_simulator.listing import EVENTS_KEPT
 from opseer_simulator.server import make_app
 from opseer_simulator.simulation import Simulation
@@ -97,7 +98,7 @@ async def test_cursors_walk_every_row_once_in_both_directions(client: Client) ->
 
 
 async def test_created_bounds_are_whole_seconds(client: Client) -> None:
-    """gte and lte take their second in, gt and lt leave it out, a bare one is it."""
+    """Gte and lte take their second in, gt and lt leave it out, a bare one is it."""
     rows = (await _get(client, "/v1/charges?limit=9"))["data"]
     at = rows[4]["created"]
 
@@ -209,7 +210,7 @@ async def test_nested_lists_have_their_own_address(client: Client) -> None:
 
 
 async def test_the_balance_is_the_sum_of_its_transactions(client: Client) -> None:
-    """available + pending = sum of net, and what is pending has not cleared."""
+    """Available + pending = sum of net, and what is pending has not cleared."""
     balance = await _get(client, "/v1/balance")
     rows = await _walk(client, "/v1/balance_transactions?")
     sums = {

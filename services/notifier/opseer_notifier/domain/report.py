@@ -121,7 +121,7 @@ def without(body: DailyReport, sources: frozenset[Source]) -> DailyReport:
 
 
 def closed_days(channels: Sequence[Channel], today: date) -> DayRange:
-    """Return the days to report: from the oldest with rows, at most 90, to yesterday."""
+    """Return the days to report: the oldest with rows, at most 90, to yesterday."""
     known = [day for one in channels for day in (*one.daily, *one.movements)]
     first = max(min(known, default=today), today - timedelta(days=DAYS))
     return DayRange(first, today - ONE_DAY)
@@ -169,7 +169,7 @@ def _daily(channel: Channel, day: date, pick: Callable[[DailyRow], int]) -> _Fig
         return _missing(_why_absent(channel.daily, day, collecting=channel.collecting))
     if row.reason in _ELSEWHERE:
         return _Figure(pick(row), "ok", None)
-    return _judged(pick(row), row.complete, row.reason)
+    return _judged(pick(row), row)
 
 
 def _movement(
@@ -183,16 +183,16 @@ def _movement(
         row.reason == "BEFORE_HISTORY" or row.reason.endswith("_PERMISSION")
     ):
         return _missing(row.reason)
-    return _judged(pick(row), row.complete, row.reason)
+    return _judged(pick(row), row)
 
 
-def _judged(value: int | None, complete: bool, reason: str | None) -> _Figure:  # noqa: FBT001
+def _judged(value: int | None, row: DailyRow | MovementRow) -> _Figure:
     """Return a stored value, or None where it is not yet the day's."""
-    if complete:
+    if row.complete:
         return _Figure(value, "ok", None)
-    if reason in _OPEN:
-        return _Figure(None, "stale", reason)
-    return _Figure(value, "missing" if value is None else "partial", reason)
+    if row.reason in _OPEN:
+        return _Figure(None, "stale", row.reason)
+    return _Figure(value, "missing" if value is None else "partial", row.reason)
 
 
 def _missing(reason: str) -> _Figure:

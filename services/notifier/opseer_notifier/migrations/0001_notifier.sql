@@ -13,13 +13,15 @@ CREATE TABLE notifier.report (
     built_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, day));
 
--- The revisions that the newest reports were built from: how lost news is noticed.
+-- The revisions that the newest reports were built from: how lost news is noticed. At
+-- `next_day_at` another day of the report's zone is over.
 CREATE TABLE notifier.built_from (
     account_id uuid NOT NULL,
     source text NOT NULL,
     connection_id uuid NOT NULL,
     collected_revision bigint NOT NULL,
     mrr_revision bigint NOT NULL,
+    next_day_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, source));
 
 DO $$
@@ -42,6 +44,7 @@ GRANT SELECT ON notifier.report TO opseer_gateway;
 GRANT SELECT ON notifier.v1_report TO opseer_gateway;
 
 CREATE VIEW notifier.sweep_built_from AS
-    SELECT account_id, source, connection_id, collected_revision, mrr_revision
+    SELECT account_id, source, connection_id, collected_revision, mrr_revision,
+           next_day_at
     FROM notifier.built_from;
 GRANT SELECT ON notifier.sweep_built_from TO opseer_notifier;

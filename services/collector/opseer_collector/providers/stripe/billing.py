@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -202,7 +203,8 @@ class Billing:
 
         async def read(price: str) -> None:
             try:
-                place = Place(f"/v1/prices/{price}", "prices/:id")
+                path = f"/v1/prices/{quote(price, safe='')}"
+                place = Place(path, "prices/:id")
                 found.append(
                     await self._client.get(place, {"expand[]": "tiers"}, Fields)
                 )
@@ -247,10 +249,26 @@ class Billing:
         async for page in pages(self._client, Place("/v1/invoices", "invoices"), params):
             for raw in page:
                 fields: Fields = msgspec.json.decode(raw)
+                await self._follow_lines(fields)
                 found.append(fields)
                 if finalised_at(node(fields, "invoice")) < self._request.events_since:
                     return found
         return found
+
+    async def _follow_lines(self, invoice: Fields) -> None:
+        """Read the lines of an invoice beyond the first page."""
+        lines = invoice.get("lines")
+        if not isinstance(lines, dict) or lines.get("has_more") is not True:
+            return
+        path = f"/v1/invoices/{quote(str(invoice.get('id')), safe='')}/lines"
+        params = {"limit": _PLAIN_PAGE}
+        lines["data"] = [
+            msgspec.json.decode(raw)
+            async for page in pages(
+                self._client, Place(path, "invoices/:id/lines"), params
+            )
+            for raw in page
+        ]
 
     def _put_aside(self, endpoint: str, fields: Fields, error: ShapeError) -> None:
         raw = msgspec.json.encode(fields)

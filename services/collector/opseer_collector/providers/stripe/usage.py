@@ -45,11 +45,13 @@ def usage_from(
 
 
 def counts(invoice: Node) -> bool:
-    """Tell whether an invoice bills a period: finalised, and not a first one."""
-    return (
-        invoice.text("status", "") in _STATUSES
-        and invoice.text("billing_reason", "") in _REASONS
-    )
+    """Tell whether an invoice bills a period: finalised, and not a first one.
+
+    The oldest versions do not say why an invoice was made.
+    """
+    reason = invoice.opt_text("billing_reason")
+    finalised = invoice.text("status", "") in _STATUSES
+    return finalised and (reason is None or reason in _REASONS)
 
 
 def finalised_at(invoice: Node) -> int:

@@ -1,0 +1,277 @@
+"""Signing up, in and out, and API tokens."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from opseer_common import tokens
+from opseer_common.clock import Clock
+from opseer_common.errors import RefusedError
+from opseer_gateway.domain.credentials import check_email, check_password
+from opseer_gateway.domain.limits import Window
+from opseer_gateway.domain.refusals import not_found
+from opseer_gateway.domain.visitors import ApiToken, User, Visitor
+
+_WRONG_TRIES = 20
+_HOUR = timedelta(hours=1)
+_LONGEST_NAME = 100
+
+
+class Accounts(Protocol):
+    """Where accounts are kept."""
+
+    async def account_count(self) -> int: ...  # noqa: D102
+    async def add_account(  # noqa: D102, PLR0913
+        self,
+        *,
+        email: str,
+        password_hash: str,
+        token_hash: bytes,
+        token_hint: str,
+        plan: str,
+        only_first: bool,
+        now: datetime,
+    ) -> UUID: ...
+    async def find_user(self, email: str) -> User | None: ...  # noqa: D102
+    async def password_hash(  # noqa: D102
+        self, account_id: UUID, user_id: UUID
+    ) -> str | None: ...
+    async def set_password(  # noqa: D102
+        self,
+        account_id: UUID,
+        user_id: UUID,
+        password_hash: str,
+        *,
+        end_sessions: bool,
+        now: datetime,
+    ) -> None: ...
+    async def add_session(  # noqa: D102
+        self, account_id: UUID, user_id: UUID, token_hash: bytes, now: datetime
+    ) -> None: ...
+    async def end_session(self, account_id: UUID, token_hash: bytes) -> None: ...  # noqa: D102
+    async def by_session(  # noqa: D102
+        self, token_hash: bytes, now: datetime
+    ) -> Visitor | None: ...
+    async def by_api_token(  # noqa: D102
+        self, token_hash: bytes, now: datetime
+    ) -> Visitor | None: ...
+    async def use_sign_in_link(  # noqa: D102
+        self, token_hash: bytes, now: datetime
+    ) -> User | None: ...
+    async def add_token(  # noqa: D102
+        self, account_id: UUID, name: str, token_hash: bytes, hint: str, now: datetime
+    ) -> ApiToken: ...
+    async def tokens(self, account_id: UUID) -> list[ApiToken]: ...  # noqa: D102
+    async def delete_token(  # noqa: D102
+        self, account_id: UUID, token_id: UUID, now: datetime
+    ) -> bool: ...
+
+
+class Hasher(Protocol):
+    """Hashes passwords slowly, few at a time. RefusedError(BUSY) beyond that."""
+
+    async def hash(self, password: str) -> str:
+        """Return what is stored for a password."""
+        ...
+
+    async def fits(self, password_hash: str | None, password: str) -> bool:
+        """Return whether the password fits; None takes as long and never does."""
+        ...
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Return whether the hash was made with other parameters than today's."""
+        ...
+
+
+class Entrance:
+    """The ways in and out."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        hasher: Hasher,
+        clock: Clock,
+        *,
+        setup_code: Callable[[], str],
+        plan: str,
+        open_signup: bool,
+    ) -> None:
+        """Take the ports. `setup_code` reads the code that opens the first account."""
+        self._accounts = accounts
+        self._hasher = hasher
+        self._clock = clock
+        self._setup_code = setup_code
+        self._plan = plan
+        self._open_signup = open_signup
+        self._wrong_by_account = Window(_WRONG_TRIES, _HOUR)
+        self._wrong_by_ip = Window(_WRONG_TRIES, _HOUR)
+
+    async def sign_up(
+        self, code: str, email: str, password: str, ip: str
+    ) -> tuple[UUID, str]:
+        """Make an account; return its id and an API token, which is shown once.
+
+        The first account needs the setup code. Further ones are SIGNUP_CLOSED, or
+        need no code where sign-up is open. Raises RefusedError: INVALID_SETUP_CODE,
+        INVALID_EMAIL, INVALID_PASSWORD, EMAIL_TAKEN, RATE_LIMITED, BUSY.
+        """
+        now = self._clock()
+        if await self._accounts.account_count():
+            if not self._open_signup:
+                raise RefusedError(
+                    "SIGNUP_CLOSED", "There is an account already. Sign in instead."
+                )
+        else:
+            self._wrong_by_ip.check(ip, now)
+            if not hmac.compare_digest(code.encode(), self._setup_code().encode()):
+                self._wrong_by_ip.count(ip, now)
+                raise RefusedError(
+                    "INVALID_SETUP_CODE",
+                    "That is not the setup code. It is printed at the start, and in "
+                    "the file setup-code of the data directory.",
+                )
+        email = check_email(email)
+        check_password(password)
+        token = tokens.new_api_token()
+        account_id = await self._accounts.add_account(
+            email=email,
+            password_hash=await self._hasher.hash(password),
+            token_hash=tokens.hash_of(token),
+            token_hint=tokens.hint_of(token),
+            plan=self._plan,
+            only_first=not self._open_signup,
+            now=now,
+        )
+        return account_id, token
+
+    async def sign_in(self, email: str, password: str, ip: str) -> tuple[UUID, str]:
+        """Return the account and a new session token.
+
+        An unknown address is refused like a wrong password and takes as long. Raises
+        RefusedError: INVALID_CREDENTIALS, RATE_LIMITED after 20 wrong tries in an
+        hour for one address or from one place, BUSY.
+        """
+        now = self._clock()
+        name = email.strip().lower()
+        self._wrong_by_ip.check(ip, now)
+        self._wrong_by_account.check(name, now)
+        # Counted before the slow part, so that parallel tries count as well.
+        self._wrong_by_ip.count(ip, now)
+        self._wrong_by_account.count(name, now)
+        user = await self._accounts.find_user(email.strip())
+        known_hash = user.password_hash if user else None
+        if not await self._hasher.fits(known_hash, password) or user is None:
+            raise RefusedError(
+                "INVALID_CREDENTIALS", "The e-mail address or the password is wrong."
+            )
+        self._wrong_by_account.forget(name)
+        self._wrong_by_ip.forget(ip)
+        if self._hasher.is_outdated(user.password_hash):
+            await self._accounts.set_password(
+                user.account_id,
+                user.user_id,
+                await self._hasher.hash(password),
+                end_sessions=False,
+                now=now,
+            )
+        return user.account_id, await self._new_session(user)
+
+    async def sign_in_by_link(self, token: str) -> str:
+        """Consume a one-time link and return a session token. NOT_FOUND otherwise."""
+        if not tokens.is_opaque(token):
+            raise not_found()
+        user = await self._accounts.use_sign_in_link(
+            tokens.hash_of(token), self._clock()
+        )
+        if user is None:
+            raise not_found()
+        return await self._new_session(user)
+
+    async def sign_out(self, visitor: Visitor) -> None:
+        """End the visitor's session; an API token stays."""
+        if visitor.session_hash is not None:
+            await self._accounts.end_session(
+                visitor.account_id, visitor.session_hash
+            )
+
+    async def change_password(
+        self, visitor: Visitor, current: str, new: str, ip: str
+    ) -> str:
+        """Change the password, end every session, and return a new one.
+
+        RefusedError: SESSION_REQUIRED for an API token, WRONG_PASSWORD,
+        INVALID_PASSWORD, RATE_LIMITED, BUSY.
+        """
+        if visitor.user_id is None:
+            raise RefusedError("SESSION_REQUIRED", "Sign in with the password first.")
+        check_password(new)
+        now = self._clock()
+        self._wrong_by_ip.check(ip, now)
+        known = await self._accounts.password_hash(visitor.account_id, visitor.user_id)
+        if known is None or not await self._hasher.fits(known, current):
+            self._wrong_by_ip.count(ip, now)
+            raise RefusedError("WRONG_PASSWORD", "The current password is wrong.")
+        await self._accounts.set_password(
+            visitor.account_id,
+            visitor.user_id,
+            await self._hasher.hash(new),
+            end_sessions=True,
+            now=now,
+        )
+        return await self._new_session(User(visitor.user_id, visitor.account_id, ""))
+
+    async def by_session(self, token: str) -> Visitor | None:
+        """Return who holds a session token."""
+        if not tokens.is_opaque(token):
+            return None
+        return await self._accounts.by_session(tokens.hash_of(token), self._clock())
+
+    async def by_api_token(self, token: str) -> Visitor | None:
+        """Return whose API token it is."""
+        if not tokens.is_api_token(token):
+            return None
+        return await self._accounts.by_api_token(tokens.hash_of(token), self._clock())
+
+    async def add_token(self, visitor: Visitor, name: str) -> tuple[ApiToken, str]:
+        """Make an API token; the text is shown once. RefusedError(INVALID_NAME)."""
+        name = name.strip()
+        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+            raise RefusedError(
+                "INVALID_NAME", f"A name has 1 to {_LONGEST_NAME} plain characters."
+            )
+        token = tokens.new_api_token()
+        added = await self._accounts.add_token(
+            visitor.account_id,
+            name,
+            tokens.hash_of(token),
+            tokens.hint_of(token),
+            self._clock(),
+        )
+        return added, token
+
+    async def tokens(self, visitor: Visitor) -> list[ApiToken]:
+        """Return the account's API tokens."""
+        return await self._accounts.tokens(visitor.account_id)
+
+    async def delete_token(self, visitor: Visitor, token_id: UUID) -> None:
+        """Delete an API token. NOT_FOUND where the account has none of that id."""
+        if not await self._accounts.delete_token(
+            visitor.account_id, token_id, self._clock()
+        ):
+            raise not_found()
+
+    async def is_new(self) -> bool:
+        """Return whether there is no account yet."""
+        return await self._accounts.account_count() == 0
+
+    async def _new_session(self, user: User) -> str:
+        """Return a fresh session's token: never one that was there before."""
+        token = tokens.new_opaque()
+        await self._accounts.add_session(
+            user.account_id, user.user_id, tokens.hash_of(token), self._clock()
+        )
+        return token

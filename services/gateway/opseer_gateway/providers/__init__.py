@@ -1,0 +1,1 @@
+"""One call per provider: does it take this key?"""

@@ -1,0 +1,3 @@
+"""The daily report: pure, without I/O."""
+
+from __future__ import annotations

@@ -1,0 +1,20 @@
+"""The notifier's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from opseer_common.settings import base_url, env, file_path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the process is handed; see docs/SETTINGS.md."""
+
+    database_url: str = env("OPSEER_DATABASE_URL")
+    nats_url: str = env("OPSEER_NATS_URL")
+    nats_seed_file: Path | None = env("OPSEER_NATS_SEED_FILE", file_path, default=None)
+    ready_file: Path | None = env("OPSEER_READY_FILE", Path, default=None)
+    public_url: str | None = env("OPSEER_PUBLIC_URL", base_url, default=None)
+    """Where a delivered report links to."""
