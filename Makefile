@@ -44,6 +44,10 @@ check: $(VENV)/.dev ## Format, lint, types, import rules, dead code, dependencie
 	$(BIN)/deptry .
 	$(BIN)/pytest --quiet tests/structure
 
+.PHONY: messages
+messages: $(VENV)/.dev ## Make docs/MESSAGES.md and docs/asyncapi.json from the contracts
+	@$(BIN)/python -m opseer_cli.messages docs
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Run the benchmarks in tests/bench/
 	@for file in tests/bench/bench_*.py; do \

@@ -46,8 +46,7 @@ def data_directory() -> Iterator[Layout]:
         _clear_left_over(folder)
     # `kill` and `timeout` end pytest this way: fixtures still clean up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    layout = layout_of(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_scratch())))
-    layout.make()
+    layout = _made(_PREFIX)
     with held(layout):
         yield layout
     shutil.rmtree(layout.root)
@@ -98,6 +97,14 @@ def _scratch() -> Path:
     return Path(tempfile.gettempdir())
 
 
+def _made(prefix: str) -> Layout:
+    """Return a new data directory."""
+    layout = layout_of(Path(tempfile.mkdtemp(prefix=prefix, dir=_scratch())))
+    layout.root.rmdir()  # so that it is made as a user's is
+    layout.make()
+    return layout
+
+
 def _clear_left_over(folder: Path) -> None:
     """End what a killed test session left in `folder`."""
     layout = layout_of(folder)
@@ -110,8 +117,7 @@ def _clear_left_over(folder: Path) -> None:
 @pytest.fixture
 def layout() -> Iterator[Layout]:
     """Return an empty data directory; what still runs on it at the end is ended."""
-    layout = layout_of(Path(tempfile.mkdtemp(prefix="opseer-one-", dir=_scratch())))
-    layout.make()
+    layout = _made("opseer-one-")
     yield layout
     end_orphans(layout.run, print, postmaster=live_postmaster(layout))
     shutil.rmtree(layout.root)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
 
+import aiohttp
 import pytest
+from aiohttp import web
 
+from opseer_common import sealing
 from opseer_common.database import Database
+from opseer_common.run import Lifetime
+from opseer_common.testing.gateway import SETUP_CODE, RunningGateway
 from opseer_common.testing.pair import Pair
 from opseer_common.testing.servers import FreshBus, FreshDatabase
+from opseer_gateway.app import service
+from opseer_gateway.settings import Settings
+from opseer_simulator.server import make_app
+from opseer_simulator.simulation import Simulation
 
 
 @pytest.fixture
@@ -24,3 +38,68 @@ async def pair(database: FreshDatabase, bus: FreshBus) -> AsyncIterator[Pair]:
         await end.stop()
     for opened in databases.values():
         await opened.close()
+
+
+PROVIDER_KEYS = tuple(
+    "rk_" + mode + letter * 24 for mode in ("live_", "test_") for letter in "Ab"
+)
+
+
+class StartGateway(Protocol):
+    """Starts a gateway with settings of one's own."""
+
+    async def __call__(self, **settings: Any) -> RunningGateway:
+        """Return it when it listens."""
+        ...
+
+
+@pytest.fixture
+async def provider_url() -> AsyncIterator[str]:
+    """Return the simulator's address; it knows the keys of `PROVIDER_KEYS`."""
+    simulation = Simulation(7, date(2026, 11, 24), 3)
+    runner = web.AppRunner(make_app(simulation, PROVIDER_KEYS), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def start_gateway(
+    database: FreshDatabase, bus: FreshBus, provider_url: str, tmp_path: Path
+) -> AsyncIterator[StartGateway]:
+    """Return what starts gateways; they end with the test."""
+    public = tmp_path / "sealing-public.json"
+    public.write_bytes(sealing.public_document(sealing.generate().public()))
+    code = tmp_path / "setup-code"
+    code.write_text(SETUP_CODE + "\n")
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        )
+
+        async def start(**settings: Any) -> RunningGateway:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            given = {
+                "database_url": database.login_url("gateway"),
+                "nats_url": bus.url,
+                "nats_seed_file": bus.seed_file("gateway"),
+                "sealing_public_file": public,
+                "setup_code_file": code,
+                "port": port,
+                "stripe_api_base": provider_url,
+                "signup": "open",
+            }
+            await service(Settings(**{**given, **settings}))(Lifetime(stack, None))
+            return RunningGateway(
+                f"http://127.0.0.1:{port}", client, provider_url, database.admin_url
+            )
+
+        yield start
+
+
+@pytest.fixture
+async def gateway(start_gateway: StartGateway) -> RunningGateway:
+    """Return a gateway whose sign-up is open."""
+    return await start_gateway()

@@ -67,6 +67,8 @@ def test_sql_has_one_address(path: Path) -> None:
     """Rule: a service's SQL stands in its store, so a table has one place to look."""
     if "store" in path.stem or "store" in path.parent.name or path.name in SPEAKS_SQL:
         return
+    if "testing" in path.parts:  # which writes in place of the services that are away
+        return
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             assert not SQL.search(node.value), f"{name(path)}:{node.lineno}"

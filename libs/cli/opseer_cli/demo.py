@@ -12,8 +12,8 @@ from rich.console import Console
 from opseer_cli import progress
 from opseer_cli.client import Gateway, gateway
 from opseer_cli.supervisor import Supervisor
-from opseer_common import bootstrap
 from opseer_common.clock import utc_now
+from opseer_common.demo_account import ensure_demo_account
 from opseer_common.errors import OpseerError
 
 _SOURCE = "stripe"
@@ -27,7 +27,7 @@ async def play(supervisor: Supervisor, console: Console) -> None:
     """Connect the company and print its report of yesterday and a sign-in link."""
     if supervisor.simulator is None:
         raise AssertionError("a demo without its company")
-    account = await bootstrap.ensure_demo_account(supervisor.database_url)
+    account = await ensure_demo_account(supervisor.database_url, clock=utc_now)
     url = supervisor.settings.local_url
     async with gateway(url, account.token) as api:
         row = await api.integration(_SOURCE)
@@ -40,7 +40,7 @@ async def play(supervisor: Supervisor, console: Console) -> None:
         report = await api.report(yesterday, "text")
     console.print()
     console.print(report, markup=False, highlight=False)
-    link = supervisor.settings.url + account.sign_in_url_path
+    link = supervisor.settings.url + account.sign_in_path
     console.print(f"Sign in once with: {link}", soft_wrap=True)
 
 

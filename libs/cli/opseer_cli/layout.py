@@ -59,17 +59,16 @@ class Layout:
         """The file of the code that makes the first account."""
         return self.root / "setup-code"
 
-    @property
-    def owned_by_root(self) -> bool:
-        """Whether root started Opseer."""
-        return self.root.stat().st_uid == 0
-
     def make(self) -> None:
-        """Create the folders. ConfigError where the data directory can't be made."""
+        """Create the folders; a data directory that exists keeps its own mode.
+
+        Raises ConfigError where it can't be made.
+        """
         shared = _PASS_THROUGH if os.geteuid() == 0 else _PRIVATE
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            self.root.chmod(shared)
+            if not self.root.exists():
+                self.root.mkdir(parents=True)
+                self.root.chmod(shared)
             for folder, mode in (
                 (self.secrets, shared),
                 (self.run, shared),

@@ -6,14 +6,11 @@ error is one clear line and never a traceback.
 
 from __future__ import annotations
 
-import sys
-from importlib.metadata import version as installed_version
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
-from opseer_cli import machine, remote
+from opseer_cli import machine, offline, remote
 from opseer_common.errors import ConfigError, OpseerError
 from opseer_common.run import EX_CONFIG
 
@@ -36,28 +33,11 @@ for _command in (
     remote.connect,
     remote.refresh,
     remote.disconnect,
+    offline.explain,
+    offline.version,
 ):
     commands.command()(_command)
 commands.command("nats-config")(machine.nats_config)
-
-
-@commands.command()
-def explain(
-    cases: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="A file of cases.")
-    ],
-) -> None:
-    """Compute MRR and movements of cases in a file; needs no services."""
-    from opseer_cli.explain import explain_cases  # noqa: PLC0415
-
-    for line in explain_cases(cases.read_bytes()):
-        sys.stdout.write(line + "\n")
-
-
-@commands.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(installed_version("opseer"))
 
 
 def app() -> None:
@@ -66,11 +46,11 @@ def app() -> None:
         commands()
     except ConfigError as error:
         _fail(error, EX_CONFIG)
-    except OpseerError as error:
+    except (OpseerError, OSError) as error:
         _fail(error, 1)
 
 
-def _fail(error: OpseerError, status: int) -> NoReturn:
+def _fail(error: Exception, status: int) -> NoReturn:
     """Say what is wrong and exit."""
     typer.echo(f"opseer: {error}", err=True)
     raise SystemExit(status)

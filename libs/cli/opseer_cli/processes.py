@@ -22,7 +22,7 @@ import psutil
 
 from opseer_common.errors import ConfigError
 
-_POLL = 0.05
+_POLL = 0.1
 _LOG_LIMIT = 10_000_000
 # Start times are derived from the wall clock, which may be stepped a little.
 _START_TOLERANCE = 5.0

@@ -6,8 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -22,22 +21,8 @@ _console = Console(stderr=True, highlight=False)
 _KEY_LIMIT = 4096
 
 
-class Source(StrEnum):
-    """A payment channel."""
-
-    STRIPE = "stripe"
-    REVENUECAT = "revenuecat"
-    POLAR = "polar"
-
-
-class Form(StrEnum):
-    """How a report is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    HTML = "html"
-
-
+Source = Literal["stripe", "revenuecat", "polar"]
+Form = Literal["text", "json", "html"]
 Url = Annotated[
     str | None, typer.Option(help="The gateway; default from OPSEER_PUBLIC_URL.")
 ]
@@ -50,7 +35,7 @@ def report(
     date: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: yesterday.")
     ] = None,
-    form: Annotated[Form, typer.Option("--format")] = Form.TEXT,
+    form: Annotated[Form, typer.Option("--format")] = "text",
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -58,7 +43,7 @@ def report(
 
     async def ask(api: Gateway) -> None:
         day = date.date() if date else None
-        text = await api.report(day, form.value)
+        text = await api.report(day, form)
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     _call(ask, url, token)
@@ -82,7 +67,7 @@ def connect(
     key = sys.stdin.read(_KEY_LIMIT).strip()
 
     async def ask(api: Gateway) -> None:
-        await api.connect(source.value, key)
+        await api.connect(source, key)
         await _until_done(api, source)
 
     _call(ask, url, token)
@@ -92,7 +77,7 @@ def refresh(source: Source, url: Url = None, token: Token = None) -> None:
     """Fetch the last 90 days again."""
 
     async def ask(api: Gateway) -> None:
-        await api.refresh(source.value)
+        await api.refresh(source)
         await _until_done(api, source)
 
     _call(ask, url, token)
@@ -102,17 +87,17 @@ def disconnect(source: Source, url: Url = None, token: Token = None) -> None:
     """Delete a channel's key, transactions, movements and reports."""
 
     async def ask(api: Gateway) -> None:
-        await api.disconnect(source.value)
-        _console.print(f"{source.value} is disconnected; its data are gone")
+        await api.disconnect(source)
+        _console.print(f"{source} is disconnected; its data are gone")
 
     _call(ask, url, token)
 
 
 async def _until_done(api: Gateway, source: Source) -> None:
     """Show the run and what it left."""
-    row = await follow(api, source.value, _console)
+    row = await follow(api, source, _console)
     flags = f" ({', '.join(row['flags'])})" if row["flags"] else ""
-    _console.print(f"{source.value}: {row['state']}{flags}")
+    _console.print(f"{source}: {row['state']}{flags}")
 
 
 def _call(

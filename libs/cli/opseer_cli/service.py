@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from collections.abc import Mapping
@@ -28,7 +29,6 @@ class Wiring:
     database_url: str
     """The administrator's URL: services get their own role in its place."""
     nats_url: str
-    path: str
     demo_api_base: str | None
 
 
@@ -41,7 +41,7 @@ class Service:
         self._files = _files_of(name, wiring)
         self._ready = self._home / "ready"
         environment = {
-            "PATH": wiring.path,
+            "PATH": os.defpath,
             "LANG": "C.UTF-8",
             "OPSEER_DATABASE_URL": _login_url(name, wiring),
             "OPSEER_NATS_URL": without_credentials(wiring.nats_url),

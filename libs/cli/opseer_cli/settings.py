@@ -7,29 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from opseer_collector.settings import Settings as CollectorSettings
 from opseer_common import settings
 from opseer_common.settings import env
+from opseer_gateway.settings import Settings as GatewaySettings
+from opseer_mrr.settings import Settings as MrrSettings
+from opseer_notifier.settings import Settings as NotifierSettings
 
-_API_BASES = (
-    "OPSEER_STRIPE_API_BASE",
-    "OPSEER_REVENUECAT_API_BASE",
-    "OPSEER_POLAR_API_BASE",
-    "OPSEER_POLAR_SANDBOX_API_BASE",
-)
-_HANDED: Mapping[str, tuple[str, ...]] = {
-    "gateway": (
-        "OPSEER_HOST",
-        "OPSEER_PORT",
-        "OPSEER_PUBLIC_URL",
-        "OPSEER_TRUSTED_PROXIES",
-        "OPSEER_SIGNUP",
-        "OPSEER_DEFAULT_PLAN",
-        *_API_BASES,
-    ),
-    "collector": ("OPSEER_STRIPE_RATE", *_API_BASES),
-    "mrr": (),
-    "notifier": ("OPSEER_PUBLIC_URL",),
+_SERVICES: Mapping[str, type] = {
+    "gateway": GatewaySettings,
+    "collector": CollectorSettings,
+    "mrr": MrrSettings,
+    "notifier": NotifierSettings,
 }
+_WIRED = frozenset(
+    {
+        "OPSEER_DATABASE_URL",
+        "OPSEER_NATS_URL",
+        "OPSEER_NATS_SEED_FILE",
+        "OPSEER_READY_FILE",
+        "OPSEER_SEALING_KEY_FILE",
+        "OPSEER_SEALING_PUBLIC_FILE",
+        "OPSEER_SETUP_CODE_FILE",
+        "OPSEER_DEMO_API_BASE",
+    }
+)
+"""What the supervisor alone decides: see service.py."""
 _WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, never bound
 
 
@@ -46,7 +49,6 @@ class Settings:
     setup_code: str | None = env("OPSEER_SETUP_CODE", default=None)
     token: str | None = env("OPSEER_TOKEN", default=None)
     once: bool = env("ONCE", lambda text: text not in {"0", "no"}, default=False)
-    path: str = env("PATH", default=os.defpath)
 
     @property
     def local_url(self) -> str:
@@ -66,10 +68,16 @@ class Settings:
 
 def read() -> Settings:
     """Read the environment. ConfigError for a name or value that is not known."""
-    known = frozenset(name for names in _HANDED.values() for name in names)
+    known = frozenset(name for service in _SERVICES for name in _free_names(service))
     return settings.read(Settings, also_known=known)
 
 
 def handed_to(service: str) -> dict[str, str]:
     """Return what the environment sets of the given service's own settings."""
-    return {name: os.environ[name] for name in _HANDED[service] if name in os.environ}
+    names = _free_names(service)
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _free_names(service: str) -> frozenset[str]:
+    """Return the names of a service's settings that an administrator may set."""
+    return frozenset(settings.names_of(_SERVICES[service])) - _WIRED

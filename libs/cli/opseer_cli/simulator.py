@@ -48,7 +48,7 @@ def company_of(layout: Layout, today: date) -> Company:
 class Simulator:
     """The simulator's process; its port stays the same while it is free."""
 
-    def __init__(self, layout: Layout, company: Company, path: str) -> None:
+    def __init__(self, layout: Layout, company: Company) -> None:
         """Prepare the simulator of `company`."""
         self._layout = layout
         self._ready = layout.run / "simulator.port"
@@ -63,7 +63,7 @@ class Simulator:
                     *("--seed", str(_SEED), "--epoch", company.epoch),
                     *("--key", company.key),
                 ),
-                environment={"PATH": path, "LANG": "C.UTF-8"},
+                environment={"PATH": os.defpath, "LANG": "C.UTF-8"},
                 log=layout.logs / "simulator.log",
             ),
             layout.run,

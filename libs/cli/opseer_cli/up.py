@@ -45,7 +45,7 @@ async def run(plan: Plan, say: Say, scene: Scene) -> None:
         simulator = None
         if plan.demo:
             company = company_of(layout, utc_now().date())
-            simulator = Simulator(layout, company, plan.settings.path)
+            simulator = Simulator(layout, company)
         supervisor = Supervisor(layout, plan.settings, say, simulator)
         say(f"starting on {layout.root}")
         stop = _Stop(supervisor, say, with_parent=plan.stop_with_parent)

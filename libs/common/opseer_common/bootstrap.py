@@ -138,3 +138,15 @@ def scram_verifier(password: str, salt: bytes | None = None) -> str:
     server = hmac.digest(salted, b"Server Key", "sha256")
     text = [base64.b64encode(part).decode() for part in (salt, stored, server)]
     return f"SCRAM-SHA-256${_ITERATIONS}:{text[0]}${text[1]}:{text[2]}"
+
+
+async def has_account(url: str) -> bool:
+    """Return whether somebody made the first account; the demo's does not count."""
+    connection = await asyncpg.connect(url, timeout=30)
+    try:
+        count: int = await connection.fetchval(
+            "SELECT accounts FROM gateway.door_account"
+        )
+    finally:
+        await connection.close()
+    return count > 0

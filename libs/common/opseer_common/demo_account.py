@@ -32,9 +32,7 @@ class DemoAccount:
     """Path of the one-time sign-in page, from `/` on."""
 
 
-async def ensure_demo_account(
-    admin_database_url: str, *, clock: Clock
-) -> DemoAccount:
+async def ensure_demo_account(admin_database_url: str, *, clock: Clock) -> DemoAccount:
     """Return the demo's account, made where it is missing.
 
     Each call replaces the demo's API token and its sign-in link. The database must be

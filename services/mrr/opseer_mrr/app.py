@@ -12,7 +12,7 @@ from opseer_common.run import Lifetime
 from opseer_mrr import consumers, schedule
 from opseer_mrr.actions import COMPUTED_SOURCES, Computing
 from opseer_mrr.settings import Settings
-from opseer_mrr.store import SCHEMA, PostgresStore
+from opseer_mrr.store.figures import SCHEMA, PostgresStore
 
 
 def build(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:

@@ -37,7 +37,7 @@ async def sweep(found: Found, computing: Computing) -> None:
     for key in await found.behind():
         try:
             await computing.compute(key)
-        except Exception:  # one account must not stop the others
+        except Exception:  # noqa: BLE001 - one account must not stop the others
             _log.exception("not computed", connection=str(key.connection_id))
     await found.forget_handled()
 

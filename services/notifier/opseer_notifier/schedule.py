@@ -33,7 +33,7 @@ async def sweep(found: Found, building: Building, clock: Clock) -> None:
     for account_id in await found.behind(clock()):
         try:
             await building.build(account_id)
-        except Exception:  # one account must not stop the others
+        except Exception:  # noqa: BLE001 - one account must not stop the others
             _log.exception("not built", account=str(account_id))
     await found.forget_handled()
 

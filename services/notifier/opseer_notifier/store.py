@@ -60,6 +60,10 @@ _UPSERT_REPORT = """
     WHERE r.body <> excluded.body
     RETURNING revision
 """
+# Even with the same figures a report is now of the new connection: readers compare.
+_TOUCH = """
+    UPDATE notifier.report SET built_at = now() WHERE account_id = $1 AND day >= $2
+"""
 _UPSERT_BUILT_FROM = """
     INSERT INTO notifier.built_from (account_id, source, connection_id,
         collected_revision, mrr_revision, next_day_at)
@@ -133,12 +137,15 @@ class PostgresStore:
             if await _is_older(connection, inputs):
                 return False
             revisions = await _store(connection, account_id, built)
+            if inputs.gone:
+                await connection.execute(_TOUCH, account_id, built.days.first)
             await _remember(connection, inputs, built.next_day_at)
-            if built.newest in revisions:
+            yesterday = built.days.last
+            if yesterday in revisions:
                 await say(
                     connection,
                     SCHEMA,
-                    ReportBuilt.of(account_id, built.newest, revisions[built.newest]),
+                    ReportBuilt.of(account_id, yesterday, revisions[yesterday]),
                 )
         return True
 

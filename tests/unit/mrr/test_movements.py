@@ -326,6 +326,23 @@ def test_rounding_never_leaks_into_fx(subscription: Build, change: Change) -> No
     assert [one.settlement_minor for one in found.changes] == [334, 333, 333]
 
 
+def test_ties_to_even_on_both_ends(subscription: Build, change: Change) -> None:
+    """0.15 EUR at 0.5 are 8 cents, 0.45 are 22: the 0.30 between them came as 14."""
+    cents = {"currency": "eur", "unit_amount": "15"}
+    old = subscription(price=cents)
+    new = subscription(id="sub_2", price=cents, quantity=2, created=_AT)
+    brief = subscription(id="sub_0", price=cents, created=_AT)
+    events = [
+        change(None, new, _AT),
+        change(None, brief, _AT),
+        change(None, replace(brief, status="canceled"), _AT + 1, kind="deleted"),
+    ]
+    found = _moved([old, new], events, rates=_euro("0.5", "0.5"))
+    row = _row(found)
+    assert (found.opening, row.new, row.fx, row.snapshot) == (8, 14, 0, 22)
+    assert [one.settlement_minor for one in found.changes] == [0, 14]
+
+
 def test_a_currency_change_is_churn_and_new(
     subscription: Build, change: Change
 ) -> None:

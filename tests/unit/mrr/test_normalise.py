@@ -258,6 +258,7 @@ def test_shares_sum_to_the_total() -> None:
     exact = [Fraction("3.6"), Fraction("3.3"), Fraction("3.1")]
     assert shares(exact, 10) == [4, 3, 3]
     assert shares([Fraction("-0.4"), Fraction("0.4")], 0) == [0, 0]
+    assert shares([Fraction(15)], 14) == [14]
 
 
 def test_the_arithmetic_in_words(subscription: Build) -> None:

@@ -122,11 +122,9 @@ async def test_calls_are_counted_by_endpoint(client: Client) -> None:
     await _get(client, "/v1/charges/ch_nobody")
     await _get(client, "/v1/balance")
     calls = await (await client.get("/_control/calls")).json()
-    assert calls == {
-        "total": 3,
-        "peak_per_second": 3,
-        "endpoints": {"/v1/charges": 2, "/v1/balance": 1},
-    }
+    assert calls["total"] == 3
+    assert calls["endpoints"] == {"/v1/charges": 2, "/v1/balance": 1}
+    assert 1 <= calls["peak_per_second"] <= 3
     await client.delete("/_control/calls")
     assert (await (await client.get("/_control/calls")).json())["total"] == 0
 

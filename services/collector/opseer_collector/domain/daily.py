@@ -41,13 +41,15 @@ class Facts:
     """What is stored about the days; days are indexes from the window's first.
 
     `failed` are failed charges without a failure transaction. `quarantined` are days
-    of which something could not be read. `missing` are missing permissions.
+    of which something could not be read. `missing` are missing permissions. `unread`
+    are days that a first run has not come to yet.
     """
 
     sums: Iterable[Sum] = ()
     failed: Mapping[int, int] = field(default_factory=dict)
     quarantined: frozenset[int] = frozenset()
     missing: frozenset[str] = frozenset()
+    unread: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,7 @@ class _Day:
     refunds: int = 0
     disputes: int = 0
     bounced: int = 0
-    by_currency: dict[str, _Tally] = field(
-        default_factory=lambda: defaultdict(_Tally)
-    )
+    by_currency: dict[str, _Tally] = field(default_factory=lambda: defaultdict(_Tally))
 
     def add(self, row: Sum) -> None:
         """Count one sum; categories that are no revenue are left out."""
@@ -183,7 +183,7 @@ def _limited(
     reason: str | None,
 ) -> DailyRow:
     """Return the row with what could not be read taken out."""
-    unread = TRANSACTIONS in facts.missing
+    unread = TRANSACTIONS in facts.missing or index in facts.unread
     failed = (row.failed_payments or 0) + facts.failed.get(index, 0)
     return DailyRow(
         day=row.day,
@@ -203,6 +203,8 @@ def _reason(
     index: int, end: int, facts: Facts, as_of: datetime, *, no_rate: bool
 ) -> str | None:
     """Return why the day is not complete; None when it is."""
+    if index in facts.unread:
+        return "COLLECTING"
     for name in (TRANSACTIONS, CHARGES):
         if name in facts.missing:
             return f"{name.upper()}_PERMISSION"

@@ -71,6 +71,17 @@ class Intake(Protocol):
         """Store rows; again is the same once. Raises Overtaken."""
         ...
 
+    def began(self, currencies: frozenset[str]) -> None:
+        """Tell the currencies of the balance, before the first row."""
+        ...
+
+    async def covered(self, listing: str, since: int) -> None:
+        """Tell that all rows of a list created from `since` on were stored.
+
+        Not told where the key may not read the list. Raises Overtaken.
+        """
+        ...
+
     async def progress(self, done: Mapping[str, int], total: int) -> None:
         """Tell how far each stage is, out of `total` each. Raises Overtaken."""
         ...

@@ -7,12 +7,10 @@ of its source's currency (source: Stripe API reference, balance transaction).
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-
-from opseer_collector.domain.records import BalanceTransaction
 
 _SAME = Fraction(1)
 
@@ -26,25 +24,6 @@ class Rate:
     at: int
     rate: Decimal
     sample_id: str
-
-
-def rates_from(
-    transactions: Iterable[BalanceTransaction], charged_in: Mapping[str, str]
-) -> list[Rate]:
-    """Return a rate per pair and second, sorted.
-
-    `charged_in` is the currency of each charge by its id. Of several transactions of
-    one pair and second the highest id stands, so that order does not matter.
-    """
-    found: dict[tuple[str, str, int], Rate] = {}
-    for row in sorted(transactions, key=lambda one: one.id):
-        origin = charged_in.get(row.source_id or "")
-        if row.exchange_rate is None or origin is None or origin == row.currency:
-            continue
-        found[origin, row.currency, row.created] = Rate(
-            origin, row.currency, row.created, row.exchange_rate, row.id
-        )
-    return [found[key] for key in sorted(found)]
 
 
 class RateTable:

@@ -86,12 +86,13 @@ class Batch:
 class Fetched:
     """What a finished fetch knows beside its rows.
 
-    `permissions` maps names of design to ok or missing; `currencies` are those of the
-    provider's balance, the candidates for the settlement currency; `live_lists` names
-    the tables whose rows are now complete, so that older rows of them are gone at the
-    provider.
+    `permissions` maps the API's names to ok, missing or unknown; `currencies` are those
+    of the provider's balance, the candidates for the settlement currency; `live_lists`
+    names the lists that were read whole, so that older rows of them are gone at the
+    provider; `lacking` tells of a right that is missing and has no name in the API.
     """
 
     permissions: dict[str, str] = field(default_factory=dict)
     currencies: frozenset[str] = frozenset()
     live_lists: frozenset[str] = frozenset()
+    lacking: bool = False

@@ -32,6 +32,11 @@ def window(now: datetime, tz: ZoneInfo) -> DayRange:
     return last_days(WINDOW_DAYS, day_of(now, tz))
 
 
+def start_of_yesterday(now: datetime, tz: ZoneInfo) -> int:
+    """Return the unix second at which the day before that of `now` began."""
+    return int(start_of(day_of(now, tz) - ONE_DAY, tz).timestamp())
+
+
 def bounds(days: DayRange, tz: ZoneInfo) -> list[int]:
     """Return the unix second at which each day begins, and the end of the last."""
     ends = [*days, days.last + ONE_DAY]

@@ -25,7 +25,7 @@ class Accounts(Protocol):
     """Where accounts are kept."""
 
     async def account_count(self) -> int: ...  # noqa: D102
-    async def add_account(  # noqa: D102, PLR0913
+    async def add_account(  # noqa: D102
         self,
         *,
         email: str,
@@ -194,9 +194,7 @@ class Entrance:
     async def sign_out(self, visitor: Visitor) -> None:
         """End the visitor's session; an API token stays."""
         if visitor.session_hash is not None:
-            await self._accounts.end_session(
-                visitor.account_id, visitor.session_hash
-            )
+            await self._accounts.end_session(visitor.account_id, visitor.session_hash)
 
     async def change_password(
         self, visitor: Visitor, current: str, new: str, ip: str

@@ -30,7 +30,7 @@ _MINUTE = timedelta(minutes=1)
 class Store(Protocol):
     """Where connections are kept; each call is one transaction with its message."""
 
-    async def replace(  # noqa: D102, PLR0913
+    async def replace(  # noqa: D102
         self,
         account_id: UUID,
         key: FittingKey,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
 from opseer_common.clock import Clock
 from opseer_common.contracts import Source
+from opseer_common.contracts.daily_report import DailyReport
 from opseer_common.days import DayRange, day_of, zone
 from opseer_gateway.domain import figures, reports
 from opseer_gateway.domain.figures import (
@@ -53,7 +53,7 @@ class Reader(Protocol):
     async def movements(  # noqa: D102
         self, source: Source, connection_id: UUID, days: DayRange, grain: Grain
     ) -> tuple[list[MovementRow], str | None, datetime | None]: ...
-    async def report(self, day: date) -> tuple[Mapping[str, Any], datetime] | None: ...  # noqa: D102
+    async def report(self, day: date) -> tuple[DailyReport, datetime] | None: ...  # noqa: D102
 
 
 class ReadingStore(Protocol):
@@ -70,6 +70,8 @@ class Overview(msgspec.Struct, frozen=True):
     mrr: Mrr
     daily: DailyRevenue
     movements: Movements
+    why_unmoved: str
+    """Why a day without a row of movements has none."""
 
 
 class Reading:
@@ -129,7 +131,7 @@ class Reading:
             days = asked_range(first, last, today=today, back=MOVEMENT_DAYS - 1)
             return await _movements(reader, known, days, grain)
 
-    async def report(self, account_id: UUID, day: str | None) -> Mapping[str, Any]:
+    async def report(self, account_id: UUID, day: str | None) -> DailyReport:
         """Return the daily report, by default yesterday's in the report's zone.
 
         RefusedError(INVALID_DATE).
@@ -154,6 +156,7 @@ class Reading:
                 mrr=await _mrr(reader, known),
                 daily=await _daily(reader, known, days),
                 movements=await _movements(reader, known, days, "subscription"),
+                why_unmoved=figures.why_no_movement(known),
             )
 
     def _today(self, timezone: str) -> date:
@@ -165,9 +168,7 @@ async def _daily(reader: Reader, known: Known, days: DayRange) -> DailyRevenue:
     """Read the days of the current connection."""
     if known.connection is None:
         return figures.daily_revenue(known, days, (), None)
-    rows, as_of = await reader.daily(
-        known.source, known.connection.connection_id, days
-    )
+    rows, as_of = await reader.daily(known.source, known.connection.connection_id, days)
     return figures.daily_revenue(known, days, rows, as_of)
 
 
@@ -175,9 +176,7 @@ async def _mrr(reader: Reader, known: Known) -> Mrr:
     """Read the newest snapshot of the current connection."""
     snapshot = None
     if known.connection is not None:
-        snapshot = await reader.snapshot(
-            known.source, known.connection.connection_id
-        )
+        snapshot = await reader.snapshot(known.source, known.connection.connection_id)
     return figures.mrr(known, snapshot)
 
 

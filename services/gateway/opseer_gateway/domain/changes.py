@@ -22,7 +22,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     timezone: str | msgspec.UnsetType = msgspec.UNSET
-    settlement_currency: str | None | msgspec.UnsetType = msgspec.UNSET
+    settlement_currency: str | msgspec.UnsetType | None = msgspec.UNSET
     policy: str | Policy | msgspec.UnsetType = msgspec.UNSET
 
     def check(self) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from opseer_common.contracts import Source
 from opseer_common.days import DayRange
 from opseer_common.money import round_half_even
-from opseer_gateway.domain.integrations import Known, Policy
+from opseer_gateway.domain.integrations import Known
 
 Grain = Literal["subscription", "customer"]
 MONTHS = 12
@@ -60,7 +60,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     committed_mrr: int | None
     mrr_stripe_comparable: int | None
     unconverted: Mapping[str, int]
-    policy: Mapping[str, object]
+    policy: Mapping[str, Any]
     complete: bool
     reason: str | None
     as_of: datetime
@@ -88,7 +88,7 @@ class Mrr(msgspec.Struct, frozen=True):
     as_of: datetime | None = None
     complete: bool = False
     reason: str | None = None
-    policy: Policy | Mapping[str, object] | None = None
+    policy: Mapping[str, Any] | None = None
 
 
 class MovementRow(msgspec.Struct, frozen=True):
@@ -151,7 +151,7 @@ def mrr(known: Known, snapshot: Snapshot | None) -> Mrr:
         return Mrr(
             known.source,
             currency=known.currency,
-            policy=known.connection.policy if known.connection else None,
+            policy=_words(known),
             reason="COLLECTING",
         )
     value, active = snapshot.mrr, snapshot.active_subscriptions
@@ -174,6 +174,14 @@ def mrr(known: Known, snapshot: Snapshot | None) -> Mrr:
         reason=snapshot.reason,
         policy=snapshot.policy,
     )
+
+
+def _words(known: Known) -> Mapping[str, Any] | None:
+    """Return the policy that the figures will follow."""
+    if known.connection is None:
+        return None
+    policy = known.connection.policy
+    return {"preset": policy.preset, "version": policy.version}
 
 
 def movements(

@@ -163,9 +163,11 @@ class Known(msgspec.Struct, frozen=True):
 
     def permission(self, name: str) -> str:
         """Return ok, missing or unknown."""
-        return self.collecting.permissions.get(name, "unknown") if (
-            self.collecting
-        ) else "unknown"
+        return (
+            self.collecting.permissions.get(name, "unknown")
+            if (self.collecting)
+            else "unknown"
+        )
 
     def open_run_id(self, kinds: frozenset[str]) -> UUID | None:
         """Return the run asked for last, if it is of `kinds` and not over."""

@@ -17,7 +17,7 @@ from opseer_common.errors import RefusedError
 
 _OUTER_SPACE: Final = " \t\n\r\v\f"
 _SHOWN = 4
-_QUOTES = frozenset("\"'`“”‘’«»")
+_QUOTES = frozenset("\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb")
 
 
 @dataclass(frozen=True, slots=True)

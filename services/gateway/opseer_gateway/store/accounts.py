@@ -40,7 +40,7 @@ class AccountStore:
             )
             return count
 
-    async def add_account(  # noqa: PLR0913 - one row of three tables
+    async def add_account(
         self,
         *,
         email: str,
@@ -307,7 +307,7 @@ async def note(
     )
 
 
-async def _add_token(  # noqa: PLR0913 - one row
+async def _add_token(
     connection: Connection,
     account_id: UUID,
     name: str,

@@ -58,7 +58,7 @@ class ConnectionStore:
         """Write through `database`."""
         self._database = database
 
-    async def replace(  # noqa: PLR0913 - what a connection is made of
+    async def replace(
         self,
         account_id: UUID,
         key: FittingKey,
@@ -195,7 +195,7 @@ class ConnectionStore:
             return run_id
 
 
-async def _put(  # noqa: PLR0913 - what a row is made of
+async def _put(
     transaction: Transaction,
     *,
     account_id: UUID,

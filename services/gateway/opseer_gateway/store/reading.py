@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from opseer_common.contracts import Source
+from opseer_common.contracts.daily_report import DailyReport
 from opseer_common.database import Connection as Transaction
 from opseer_common.database import Database, Row
 from opseer_common.days import DayRange
@@ -29,9 +29,7 @@ class Reader:
 
     async def known(self, source: Source) -> Known:
         """Return what is stored about a source."""
-        connection = await read_connection(
-            self._transaction, self._account_id, source
-        )
+        connection = await read_connection(self._transaction, self._account_id, source)
         if connection is None:
             return Known(source)
         row = await self._transaction.fetchrow(
@@ -146,7 +144,7 @@ class Reader:
             del value["currency"], value["as_of"]
         return [MovementRow(**value) for value in values], currency, as_of
 
-    async def report(self, day: date) -> tuple[Mapping[str, Any], datetime] | None:
+    async def report(self, day: date) -> tuple[DailyReport, datetime] | None:
         """Return the stored report of a day, and when it was built."""
         row = await self._transaction.fetchrow(
             """
@@ -158,7 +156,7 @@ class Reader:
         )
         if row is None:
             return None
-        return msgspec.json.decode(row["body"]), row["built_at"]
+        return msgspec.json.decode(row["body"], type=DailyReport), row["built_at"]
 
 
 def _collecting(row: Row) -> Collecting:

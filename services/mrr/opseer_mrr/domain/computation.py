@@ -22,9 +22,10 @@ from opseer_common.contracts.message import Source
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
 from opseer_common.days import DayRange, day_of, last_days, zone
 from opseer_mrr.domain.movements import MISSED_EVENT, compute_movements
+from opseer_mrr.domain.plans import PlanRow, compute_plans
 from opseer_mrr.domain.policy import Policy, policy_from
 from opseer_mrr.domain.rates import RateTable
-from opseer_mrr.domain.rows import DayRow, MovementChange
+from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
 from opseer_mrr.domain.snapshot import Snapshot, compute_snapshot
 from opseer_mrr.domain.timeline import dated
 
@@ -69,11 +70,13 @@ class Stored:
 
     `seam` is the snapshot (minor units, currency) of the oldest day that is computed
     now, None where there is no row; `settings_revision` what it was made under.
-    `past_customers` had MRR before that day.
+    `closed` is (day, minor units, currency) of the newest day that was over by then.
+    `past_customers` had MRR before the oldest day.
     """
 
     settings_revision: int | None = None
     seam: tuple[int, str] | None = None
+    closed: tuple[date, int, str] | None = None
     past_customers: frozenset[str] = frozenset()
 
 
@@ -98,21 +101,41 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Today's snapshot twice, in minor units of the settlement currency.
+
+    `carried` is the stored snapshot of the day `carried_from` plus the movements and
+    FX since; `recomputed` is from the live subscriptions, and is what is shown.
+    """
+
+    carried_from: date
+    carried: int
+    recomputed: int
+
+    @property
+    def difference(self) -> int:
+        """Return what the earlier rows and the events since do not explain."""
+        return self.recomputed - self.carried
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """The rows to write. `days` are replaced as a whole.
 
-    `snapshot` is today's; its amounts are unknown where it is None. `movements` are
-    (grain, row), ascending. `unmoved` is today's snapshot where only that is known,
-    because Events could not be read.
+    `snapshot` and `plans` are today's; amounts are unknown where snapshot is None.
+    `movements` are (grain, row), ascending. `unmoved` is today's snapshot where only
+    that is known, because Events could not be read.
     """
 
     days: DayRange
     settlement: str
     snapshot: Snapshot | None
     reason: str | None
+    plans: tuple[PlanRow, ...] = ()
     movements: tuple[tuple[str, DayRow], ...] = ()
     changes: tuple[MovementChange, ...] = ()
     unmoved: int | None = None
+    reconciliation: Reconciliation | None = None
 
 
 def window(as_of: datetime, tz: ZoneInfo) -> DayRange:
@@ -125,10 +148,10 @@ def compute(inputs: Inputs) -> Figures | None:
     if inputs.settlement is None:
         return None
     tz = zone(inputs.settings.timezone)
-    days = window(inputs.as_of, tz)
+    today = day_of(inputs.as_of, tz)
     if inputs.permissions.get("subscriptions") == "missing":
-        today = DayRange(days.last, days.last)
-        return Figures(today, inputs.settlement, None, SUBSCRIPTIONS_PERMISSION)
+        only = DayRange(today, today)
+        return Figures(only, inputs.settlement, None, SUBSCRIPTIONS_PERMISSION)
     policy = _policy(inputs.settings)
     rates = rate_table(inputs.rates, tz)
     changes = [msgspec.json.decode(c, type=SubscriptionChange) for c in inputs.changes]
@@ -137,47 +160,51 @@ def compute(inputs: Inputs) -> Figures | None:
         changes,
         int(inputs.as_of.timestamp()),
     )
-    snapshot = compute_snapshot(
-        live, policy, inputs.settlement, rates, inputs.as_of, tz
+    under = (policy, inputs.settlement, rates)
+    snapshot = compute_snapshot(live, *under, inputs.as_of, tz)
+    figures = Figures(
+        days=DayRange(today, today),
+        settlement=inputs.settlement,
+        snapshot=snapshot,
+        reason=snapshot.reason,
+        plans=compute_plans(live, *under, inputs.as_of, tz),
+        unmoved=snapshot.mrr,
     )
     if inputs.permissions.get("events") == "missing":
-        return Figures(
-            days=DayRange(days.last, days.last),
-            settlement=inputs.settlement,
-            snapshot=snapshot,
-            reason=snapshot.reason,
-            unmoved=snapshot.mrr,
-        )
+        return figures
     moved = compute_movements(
         live,
         changes,
-        policy,
-        inputs.settlement,
-        rates,
-        days=days,
+        *under,
+        days=window(inputs.as_of, tz),
         tz=tz,
         now=inputs.as_of,
         past_customers=inputs.stored.past_customers,
     )
-    seam = _seam_reason(inputs, moved.by_subscription[0])
-    written = (
-        days if seam is not None else DayRange(moved.by_subscription[1].day, days.last)
-    )
-    return Figures(
-        days=written,
-        settlement=inputs.settlement,
-        snapshot=snapshot,
-        reason=snapshot.reason,
+    return _with_movements(figures, inputs, moved)
+
+
+def _with_movements(figures: Figures, inputs: Inputs, moved: Movements) -> Figures:
+    """Add the movements, without the oldest day where its stored row agrees."""
+    oldest, second = moved.by_subscription[:2]
+    seam = _seam_reason(inputs, oldest)
+    first = second.day if seam is None else oldest.day
+    today = figures.days.last
+    return replace(
+        figures,
+        days=DayRange(first, today),
         movements=tuple(
-            (grain, _marked(row, days, seam))
+            (grain, _marked(row, oldest.day, today, seam))
             for grain, rows in (
                 ("subscription", moved.by_subscription),
                 ("customer", moved.by_customer),
             )
             for row in rows
-            if row.day >= written.first
+            if row.day >= first
         ),
-        changes=tuple(c for c in moved.changes if c.day >= written.first),
+        changes=tuple(one for one in moved.changes if one.day >= first),
+        unmoved=None,
+        reconciliation=_reconciled(inputs, moved.by_subscription),
     )
 
 
@@ -197,7 +224,7 @@ def _policy(settings: Settings) -> Policy:
 
 
 def _seam_reason(inputs: Inputs, oldest: DayRow) -> str | None:
-    """Return why the oldest day is incomplete; None to leave its stored row in place."""
+    """Return why the oldest day is incomplete; None to leave its stored row."""
     stored = inputs.stored
     if stored.seam == (oldest.snapshot, inputs.settlement):
         return None
@@ -205,14 +232,25 @@ def _seam_reason(inputs: Inputs, oldest: DayRow) -> str | None:
     return MISSED_EVENT if stored.seam and same_settings else BEFORE_HISTORY
 
 
-def _marked(row: DayRow, days: DayRange, seam: str | None) -> DayRow:
+def _marked(row: DayRow, oldest: date, today: date, seam: str | None) -> DayRow:
     """Mark what cannot be complete: the oldest day, and today, which goes on.
 
     Today's movements are those up to the collection; its rest comes with the next.
     """
-    reason = row.reason
-    if row.day == days.first:
-        reason = seam
-    elif row.day == days.last:
-        reason = reason or CRON_PENDING
-    return replace(row, reason=reason)
+    if row.day == oldest:
+        return replace(row, reason=seam)
+    if row.day == today:
+        return replace(row, reason=row.reason or CRON_PENDING)
+    return row
+
+
+def _reconciled(inputs: Inputs, rows: Sequence[DayRow]) -> Reconciliation | None:
+    """Compare with what was stored; None where that is of other settings or too old."""
+    stored = inputs.stored
+    if stored.closed is None or stored.settings_revision != inputs.settings.revision:
+        return None
+    day, minor, currency = stored.closed
+    if currency != inputs.settlement or not rows[0].day <= day < rows[-1].day:
+        return None
+    since = sum(row.net + row.fx for row in rows if row.day > day)
+    return Reconciliation(day, minor + since, rows[-1].snapshot)

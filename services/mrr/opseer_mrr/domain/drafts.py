@@ -196,7 +196,7 @@ def _flaws(
     ends = [*(at for at, _ in states[1:]), window.end]
     for (at, state), end in zip(states, ends, strict=True):
         found: Value | None = state[1]
-        if found is None or found.standing != "counted" or found.worth.reason is None:
+        if found is None or found.worth is None or found.worth.reason is None:
             continue
         first = window.day_of(at)
         last = window.day_of(max(at, end - 1))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
@@ -211,13 +210,19 @@ def _settled(
     A currency's changes are rounded together, by largest remainder, so that they sum
     to what the converted balance moved by: FX is nil where the rate did not change.
     """
-    result: list[int | None] = [None] * len(drafts)
+    result: list[int | None] = [
+        0 if one.before == one.after else None for one in drafts
+    ]
     for currency in {draft.currency for draft in drafts}:
         rate = terms.rates.on(currency, terms.settlement, day)
         if rate is None:
             continue
-        places = [i for i, one in enumerate(drafts) if one.currency == currency]
-        exact = [(drafts[i].after - drafts[i].before) * Fraction(rate) for i in places]
+        places = [
+            place
+            for place, one in enumerate(drafts)
+            if one.currency == currency and one.before != one.after
+        ]
+        exact = [(drafts[i].after - drafts[i].before) * rate for i in places]
         end = converted(closing.get(currency, 0), currency, terms.settlement, rate)
         start = converted(opening.get(currency, 0), currency, terms.settlement, rate)
         for place, amount in zip(places, shares(exact, end - start), strict=True):

@@ -7,9 +7,10 @@ looked at here (see standing.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from opseer_common.contracts.subscription import Discount, Item, Price, Subscription
 from opseer_common.money import round_half_even
@@ -24,7 +25,8 @@ NO_PRICE = "PRICES_PERMISSION"
 NO_ITEMS = "QUARANTINE"
 NO_COUPON = "MISSED_EVENT"
 
-Trace = Callable[[str], None]
+# The same few prices and factors are read again and again.
+_exact = lru_cache(maxsize=4096)(Fraction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +50,36 @@ class Worth:
 
 
 def worth(
-    subscription: Subscription, policy: Policy, at: int, trace: Trace | None = None
+    subscription: Subscription,
+    policy: Policy,
+    at: int,
+    trace: list[str] | None = None,
 ) -> Worth:
     """Return what the subscription's items are worth per month at `at`.
 
     Item discounts go first, then the subscription's on what is left, in list order
     (source: Stripe API, "discounts"); taxes inside a price are taken off last. Usage
-    is added as charged. `trace` is called with each step in words.
+    is added as charged. Each step is added to `trace` in words.
     """
-    tell = trace or _silent
     currency = subscription.currency
     amounts = [
-        _licensed(item, currency, policy, at, tell) for item in subscription.items
+        _licensed(item, currency, policy, at, trace) for item in subscription.items
     ]
     for discount in applied(subscription):
         if in_force(discount, policy, at):
             _subtract(amounts, discount, subscription, policy)
-            tell(discount_words(discount, sum(amounts, _ZERO), currency))
+            if trace is not None:
+                left = sum(amounts, _ZERO)
+                trace.append(discount_words(discount, left, currency))
     amounts = [
         _without_tax(amount, item)
         for amount, item in zip(amounts, subscription.items, strict=True)
     ]
-    used = [_used(item, policy, at, tell) for item in subscription.items]
+    used = [_used(item, policy, at, trace) for item in subscription.items]
     licensed = round_half_even(sum(amounts, _ZERO))
     total = round_half_even(sum(amounts, _ZERO) + sum(used, _ZERO))
-    tell(f"= {amount_words(Fraction(total), currency)} per month")
+    if trace is not None:
+        trace.append(f"= {amount_words(Fraction(total), currency)} per month")
     exact = [one + other for one, other in zip(amounts, used, strict=True)]
     ids = [item.id for item in subscription.items]
     return Worth(
@@ -87,40 +94,44 @@ def worth(
 def arithmetic(subscription: Subscription, policy: Policy, at: int) -> tuple[str, ...]:
     """Return the steps of `worth` in words, one per line."""
     lines: list[str] = []
-    worth(subscription, policy, at, lines.append)
+    worth(subscription, policy, at, lines)
     return tuple(lines)
-
-
-def _silent(line: str) -> None:
-    """Keep nothing."""
 
 
 def shares(exact: Sequence[Fraction], total: int) -> list[int]:
     """Split `total` into integers nearest to `exact`, by largest remainder.
 
-    `total` lies within one of the sum of `exact`; ties go to the first.
+    `total` lies within one of the sum of `exact`, which may be from above: two ties
+    to even, 7.5 to 8 and 22.5 to 22, make 14 of 15. Ties go to the first.
     """
     floors = [amount.numerator // amount.denominator for amount in exact]
     left = total - sum(floors)
     order = sorted(range(len(exact)), key=lambda place: floors[place] - exact[place])
-    for place in order[:left]:
-        floors[place] += 1
+    for place in order[: abs(left)]:
+        floors[place] += 1 if left > 0 else -1
     return floors
 
 
 def per_month(price: Price, policy: Policy) -> Fraction:
     """Return how many of the price's intervals a month has."""
+    return _per_month(
+        price.interval, price.interval_count, policy.week_factor, policy.day_factor
+    )
+
+
+@lru_cache
+def _per_month(interval: str, count: int, week: str, day: str) -> Fraction:
     months = {
         "month": Fraction(1),
         "year": Fraction(1, _MONTHS_A_YEAR),
-        "week": factor(policy.week_factor),
-        "day": factor(policy.day_factor),
+        "week": factor(week),
+        "day": factor(day),
     }
-    return months[price.interval] * Fraction(1, price.interval_count)
+    return months[interval] * Fraction(1, count)
 
 
 def _licensed(
-    item: Item, currency: str, policy: Policy, at: int, tell: Trace
+    item: Item, currency: str, policy: Policy, at: int, trace: list[str] | None
 ) -> Fraction:
     """Return an item's monthly amount after its own discounts.
 
@@ -130,15 +141,17 @@ def _licensed(
         return _ZERO
     often = per_month(item.price, policy)
     amounts = [interval_amount(item) * often]
-    tell(item_words(item, amounts[0]))
+    if trace is not None:
+        trace.append(item_words(item, amounts[0]))
     for discount in item.discounts:
         if in_force(discount, policy, at):
             _reduce(amounts, [0], discount, currency, often)
-            tell(discount_words(discount, amounts[0], currency))
+            if trace is not None:
+                trace.append(discount_words(discount, amounts[0], currency))
     return amounts[0]
 
 
-def _used(item: Item, policy: Policy, at: int, tell: Trace) -> Fraction:
+def _used(item: Item, policy: Policy, at: int, trace: list[str] | None) -> Fraction:
     """Return what the newest invoice charged for a metered item, per month."""
     if item.price.usage_type != "metered" or policy.metered == "exclude":
         return _ZERO
@@ -147,7 +160,9 @@ def _used(item: Item, policy: Policy, at: int, tell: Trace) -> Fraction:
         past = [charge.amount for charge in item.usage if charge.at <= at]
         charged = past[-1] if past else 0
     amount = charged * per_month(item.price, policy)
-    tell(f"+ usage {amount_words(amount, item.price.currency)} (last invoice)")
+    if trace is not None:
+        told = amount_words(amount, item.price.currency)
+        trace.append(f"+ usage {told} (last invoice)")
     return amount
 
 
@@ -163,7 +178,7 @@ def interval_amount(item: Item) -> Fraction:
         quantity = (
             -(-quantity // price.divide_by) if up else quantity // price.divide_by
         )
-    return quantity * Fraction(price.unit_amount or "0")
+    return quantity * _exact(price.unit_amount or "0")
 
 
 def _tiered(price: Price, quantity: int) -> Fraction:
@@ -171,7 +186,7 @@ def _tiered(price: Price, quantity: int) -> Fraction:
     amount, below = _ZERO, 0
     for tier in price.tiers or ():
         last = tier.up_to is None or quantity <= tier.up_to
-        unit, flat = Fraction(tier.unit_amount), Fraction(tier.flat_amount)
+        unit, flat = _exact(tier.unit_amount), _exact(tier.flat_amount)
         if price.tiers_mode == "volume":
             if last:
                 return quantity * unit + flat
@@ -221,7 +236,7 @@ def _reduce(
     if whole <= 0:
         return
     if discount.percent_off is not None:
-        rest = 1 - Fraction(discount.percent_off) * Fraction(1, _HUNDRED)
+        rest = 1 - _exact(discount.percent_off) * Fraction(1, _HUNDRED)
     elif discount.amount_off is not None and discount.currency == currency:
         off = min(whole, discount.amount_off * often)
         rest = 1 - Fraction(off, whole)
@@ -233,7 +248,8 @@ def _reduce(
 
 def _without_tax(amount: Fraction, item: Item) -> Fraction:
     """Take off the taxes that are inside the price."""
-    return amount * Fraction(_HUNDRED, _HUNDRED + Fraction(item.inclusive_tax))
+    tax = _exact(item.inclusive_tax)
+    return amount * Fraction(_HUNDRED, _HUNDRED + tax) if tax else amount
 
 
 def _reason(subscription: Subscription) -> str | None:

@@ -78,7 +78,7 @@ def _add(
 ) -> None:
     """Add a subscription's items to their plans."""
     found = value(subscription, policy, at)
-    if not found.minor:
+    if found.worth is None or not found.minor:
         return
     prices = {item.id: item.price for item in subscription.items}
     for item_id, minor in found.worth.items:

@@ -35,15 +35,17 @@ def reason_of(before: State, after: State) -> str:
     Each state comes with its value at that end of the day; None for no subscription.
     """
     earlier, later = before[1], after[1]
-    if earlier is None or earlier.standing != "counted":
+    if earlier is None or earlier.worth is None:
         return "new" if earlier is None else _BACK[earlier.standing]
-    if later is None or later.standing != "counted":
+    if later is None or later.worth is None:
         return _ending(after[0]) if later is None else _gone(after[0], later)
     if before[0] is None or after[0] is None:  # pragma: no cover - values have states
         raise AssertionError("a value without a state")
     if earlier.currency != later.currency:
         return "currency_change"
-    return _repriced(before[0], after[0], earlier, later)
+    up = later.minor > earlier.minor
+    usage = earlier.worth.licensed == later.worth.licensed
+    return _repriced(before[0], after[0], up=up, usage=usage)
 
 
 def _gone(state: Subscription | None, later: Value) -> str:
@@ -58,17 +60,19 @@ def _ending(state: Subscription | None) -> str:
 
 
 def _repriced(
-    before: Subscription, after: Subscription, earlier: Value, later: Value
+    before: Subscription, after: Subscription, *, up: bool, usage: bool
 ) -> str:
-    """Tell what about a subscription that counts all along changed its worth."""
-    up = later.minor > earlier.minor
+    """Tell what about a subscription that counts all along changed its worth.
+
+    `usage` where the licensed part did not change.
+    """
     if _prices(before) != _prices(after):
         if _intervals(before) != _intervals(after):
             return "interval_change"
         return "upgrade" if up else "downgrade"
     if _quantities(before) != _quantities(after):
         return "seats"
-    if earlier.worth.licensed == later.worth.licensed:
+    if usage:
         return "usage"
     return "discount_ended" if up else "discount_started"
 

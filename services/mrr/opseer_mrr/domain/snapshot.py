@@ -57,20 +57,24 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a state adds to MRR at one instant: `minor` units of `currency`."""
+    """What a state adds to MRR at one instant: `minor` units of `currency`.
+
+    `worth` is None where it does not count.
+    """
 
     currency: str
     minor: int
     standing: Standing
-    worth: Worth
+    worth: Worth | None
 
 
 def value(subscription: Subscription, policy: Policy, at: int) -> Value:
     """Return what a subscription adds to MRR at `at` (unix seconds)."""
     stands = standing(subscription, policy, at)
+    if stands != "counted":
+        return Value(subscription.currency, 0, stands, None)
     amount = worth(subscription, policy, at)
-    minor = amount.total if stands == "counted" else 0
-    return Value(subscription.currency, minor, stands, amount)
+    return Value(subscription.currency, amount.total, stands, amount)
 
 
 @dataclass(slots=True)
@@ -150,7 +154,7 @@ def _add(sums: _Totals, subscription: Subscription, policy: Policy, at: int) -> 
     if found.standing == "trial":
         trial = msgspec.structs.replace(subscription, status="active")
         _grow(sums.trial, currency, value(trial, policy, at).minor)
-    if found.standing != "counted":
+    if amount is None:
         return
     sums.reason = sums.reason or amount.reason
     _grow(sums.mrr, currency, amount.total)

@@ -186,6 +186,8 @@ def _differ(
     if one is other:
         return False
     known = other or one
+    if one is not None and other is not None and _overlaid(one, other) == other:
+        return False
     return _minor(one, known, policy, at) != _minor(other, known, policy, at)
 
 

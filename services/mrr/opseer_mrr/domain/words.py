@@ -21,6 +21,11 @@ def amount_words(minor: Fraction, currency: str) -> str:
     return f"{sign}{whole}.{part:0{digits}d} {currency.upper()}"
 
 
+def _plain(number: str) -> str:
+    """Return a decimal without zeros at its end."""
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
 def item_words(item: Item, monthly: Fraction) -> str:
     """Return the line of an item: its price, quantity and monthly amount."""
     price = item.price
@@ -41,7 +46,7 @@ def discount_words(discount: Discount, left: Fraction, currency: str) -> str:
     """Return the line of a discount and what is left after it."""
     what = "nothing"
     if discount.percent_off is not None:
-        what = f"{discount.percent_off} %"
+        what = f"{_plain(discount.percent_off)} %"
     elif discount.amount_off is not None and discount.currency is not None:
         off = Money(discount.amount_off, discount.currency)
         what = f"{off.major()} {discount.currency.upper()} per invoice"

@@ -88,11 +88,46 @@ CREATE TABLE mrr.movement_change (
     arithmetic jsonb NOT NULL,
     PRIMARY KEY (account_id, source, connection_id, day, subscription_id, position));
 
+-- What each price adds to the newest snapshot, in its own and in the settlement currency
+-- (null without a rate). `subscriptions` have it and are worth something.
+CREATE TABLE mrr.plan (
+    account_id uuid NOT NULL,
+    source text NOT NULL,
+    connection_id uuid NOT NULL,
+    price_id text NOT NULL,
+    product_id text,
+    nickname text,
+    interval text NOT NULL,
+    interval_count int NOT NULL,
+    currency text NOT NULL,
+    native_minor bigint NOT NULL,
+    settlement_minor bigint,
+    subscriptions int NOT NULL,
+    PRIMARY KEY (account_id, source, connection_id, price_id, currency));
+
+-- One row per computation after the first: the snapshot that earlier rows lead to, with
+-- the movements since, against the full computation, which is what is then shown.
+CREATE TABLE mrr.reconciliation (
+    account_id uuid NOT NULL,
+    source text NOT NULL,
+    connection_id uuid NOT NULL,
+    revision bigint NOT NULL,
+    day date NOT NULL,
+    currency text NOT NULL,
+    carried_from date NOT NULL,
+    carried_minor bigint NOT NULL,
+    recomputed_minor bigint NOT NULL,
+    difference_minor bigint NOT NULL
+        CHECK (difference_minor = recomputed_minor - carried_minor),
+    at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, source, connection_id, revision));
+
 DO $$
 DECLARE
     own text;
 BEGIN
-    FOREACH own IN ARRAY ARRAY['computed', 'snapshot', 'movement', 'movement_change']
+    FOREACH own IN ARRAY ARRAY['computed', 'snapshot', 'movement', 'movement_change',
+        'plan', 'reconciliation']
     LOOP
         PERFORM opseer.protect(('mrr.' || own)::regclass, 'opseer_mrr', 'opseer_gateway',
                                'opseer_notifier');
@@ -122,8 +157,16 @@ CREATE VIEW mrr.v1_movement_change WITH (security_invoker = true) AS
            category, reason, currency, before_minor, after_minor, settlement_minor,
            event_ids, arithmetic
     FROM mrr.movement_change;
-GRANT SELECT ON mrr.v1_computed, mrr.v1_snapshot, mrr.v1_movement, mrr.v1_movement_change
-    TO opseer_gateway, opseer_notifier;
+CREATE VIEW mrr.v1_plan WITH (security_invoker = true) AS
+    SELECT account_id, source, connection_id, price_id, product_id, nickname, interval,
+           interval_count, currency, native_minor, settlement_minor, subscriptions
+    FROM mrr.plan;
+CREATE VIEW mrr.v1_reconciliation WITH (security_invoker = true) AS
+    SELECT account_id, source, connection_id, revision, day, currency, carried_from,
+           carried_minor, recomputed_minor, difference_minor, at
+    FROM mrr.reconciliation;
+GRANT SELECT ON mrr.v1_computed, mrr.v1_snapshot, mrr.v1_movement, mrr.v1_movement_change,
+    mrr.v1_plan, mrr.v1_reconciliation TO opseer_gateway, opseer_notifier;
 
 CREATE VIEW mrr.sweep_computed AS
     SELECT account_id, source, connection_id, revision FROM mrr.computed;

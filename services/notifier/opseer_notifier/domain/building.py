@@ -9,7 +9,7 @@ from uuid import UUID
 
 from opseer_common.contracts.daily_report import DailyReport
 from opseer_common.contracts.message import Source
-from opseer_common.days import ONE_DAY, day_of, start_of, zone
+from opseer_common.days import ONE_DAY, DayRange, day_of, start_of, zone
 from opseer_notifier.domain.report import SOURCES, Channel, closed_days, report, without
 
 
@@ -45,10 +45,10 @@ class Inputs:
 class Built:
     """The reports that are not as they were stored.
 
-    `newest` is the last closed day, `next_day_at` the instant at which it is not.
+    `days` were built, to the last closed one, which it is until `next_day_at`.
     """
 
-    newest: date
+    days: DayRange
     next_day_at: datetime
     changed: tuple[DailyReport, ...]
 
@@ -65,9 +65,8 @@ def build(inputs: Inputs, now: datetime) -> Built:
     tz = zone(timezone)
     today = day_of(now, tz)
     channels = [one.channel for one in inputs.connected]
-    reports = {
-        day: report(day, timezone, channels) for day in closed_days(channels, today)
-    }
+    days = closed_days(channels, today)
+    reports = {day: report(day, timezone, channels) for day in days}
     if inputs.gone:
         reports.update(
             (day, without(body, inputs.gone))
@@ -75,7 +74,7 @@ def build(inputs: Inputs, now: datetime) -> Built:
             if day not in reports
         )
     return Built(
-        newest=today - ONE_DAY,
+        days=days,
         next_day_at=start_of(today + ONE_DAY, tz),
         changed=tuple(
             body

@@ -246,7 +246,8 @@ class Billing:
         """Read a subscription's invoices, newest first, as far as they are needed."""
         found: list[Fields] = []
         params = {"limit": "10", "subscription": subscription}
-        async for page in pages(self._client, Place("/v1/invoices", "invoices"), params):
+        place = Place("/v1/invoices", "invoices")
+        async for page in pages(self._client, place, params):
             for raw in page:
                 fields: Fields = msgspec.json.decode(raw)
                 await self._follow_lines(fields)
@@ -270,7 +271,9 @@ class Billing:
             for raw in page
         ]
 
-    def _put_aside(self, endpoint: str, fields: Fields, error: ShapeError) -> None:
+    def _put_aside(
+        self, endpoint: str, fields: Mapping[str, object], error: ShapeError
+    ) -> None:
         raw = msgspec.json.encode(fields)
         self.found.aside.append(put_aside(endpoint, raw, error))
 

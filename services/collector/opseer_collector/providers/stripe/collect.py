@@ -101,6 +101,7 @@ class _Fetch:
         )
         self._permissions: dict[str, str] = {}
         self._live_lists: set[str] = set()
+        self._lacking = False
         self._done = {
             "connecting": 0,
             "balance_transactions": 0,
@@ -114,6 +115,7 @@ class _Fetch:
         """Read all."""
         await self._tell("connecting", 0)
         currencies = await self._balance()
+        self._intake.began(currencies)
         await self._tell("connecting", _WHOLE)
         async with asyncio.TaskGroup() as group:
             for part in (
@@ -128,6 +130,7 @@ class _Fetch:
             permissions=self._permissions,
             currencies=currencies,
             live_lists=frozenset(self._live_lists),
+            lacking=self._lacking,
         )
 
     async def _balance(self) -> frozenset[str]:
@@ -188,12 +191,11 @@ class _Fetch:
     ) -> None:
         """Walk one list over the window of the run."""
 
-        async def told(percent: int) -> None:
+        async def told(percent: int, covered: int) -> None:
             await self._tell(endpoint, percent)
+            await self._intake.covered(endpoint, covered)
 
-        walk = Walk(
-            self._client, Listing(endpoint, read, keep), self._reader, told
-        )
+        walk = Walk(self._client, Listing(endpoint, read, keep), self._reader, told)
         readable = await self._permitted(
             permission, walk.run(self._request.since, self._request.until)
         )
@@ -219,8 +221,7 @@ class _Fetch:
         await self._intake.store(await billing.normalised())
         for name in billing.found.missing:
             self._permissions[name] = "missing"
-        if not billing.found.discounts_readable:
-            self._permissions["coupons"] = "missing"
+        self._lacking = not billing.found.discounts_readable
         if billing.found.live_whole:
             self._live_lists.add("subscriptions")
 

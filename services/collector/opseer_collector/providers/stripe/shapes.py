@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+_MOST_DIGITS = 30
+
 
 class ShapeError(ValueError):
     """A provider's object is not shaped as documented. Names the path, no content."""
@@ -85,8 +87,8 @@ class Node:
             number = Decimal(str(value))
         except InvalidOperation:
             raise ShapeError(self.at(key), "a decimal") from None
-        if not number.is_finite():
-            raise ShapeError(self.at(key), "a finite decimal")
+        if not _is_written_out(number):
+            raise ShapeError(self.at(key), "a decimal of ordinary size")
         return format(number, "f")
 
     def opt_node(self, key: str) -> Node | None:
@@ -117,6 +119,14 @@ class Node:
         if isinstance(value, Mapping):
             return node(value, self.at(key)).text("id")
         return self.opt_text(key)
+
+
+def _is_written_out(number: Decimal) -> bool:
+    """Tell whether a number is finite and short: 1e999999999 is neither."""
+    _, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
+        return False
+    return exponent >= -_MOST_DIGITS and len(digits) + exponent <= _MOST_DIGITS
 
 
 def node(value: object, path: str) -> Node:

@@ -41,7 +41,7 @@ def usage_from(
             found[item].append(
                 UsageCharge(finalised_at(invoice), amount, invoice.text("id"))
             )
-    return {item: sorted(charges, key=lambda c: c.at) for item, charges in found.items()}
+    return {item: sorted(rows, key=lambda row: row.at) for item, rows in found.items()}
 
 
 def counts(invoice: Node) -> bool:

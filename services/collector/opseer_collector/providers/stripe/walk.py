@@ -94,9 +94,11 @@ class Walk(Generic[T]):
         client: StripeClient,
         listing: Listing[T],
         reader: Reader,
-        told: Callable[[int], Awaitable[None]],
+        told: Callable[[int, int], Awaitable[None]],
     ) -> None:
-        """Prepare; `told` hears the percentage after each page."""
+        """Prepare; `told` hears, after each page, the percentage that was read and
+        the instant from which on everything was.
+        """
         self._client = client
         self._listing = listing
         self._reader = reader
@@ -183,7 +185,14 @@ class Walk(Generic[T]):
             part.percent() * weight
             for part, weight in zip(self._parts, weights, strict=True)
         )
-        await self._told(done // max(1, sum(weights)))
+        await self._told(done // max(1, sum(weights)), self._covered())
+
+    def _covered(self) -> int:
+        """Return from which instant on everything was read."""
+        for part in self._parts:
+            if part.at > part.since:
+                return min(part.at + 1, part.until)
+        return self._parts[-1].since
 
 
 def _cut(since: int, until: int, *, density: int) -> list[_Part]:

@@ -1,8 +1,7 @@
-"""The mrr service's SQL: what it reads of the others, and its own four tables."""
+"""Reading what the figures follow from, replacing them, finding what is behind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import msgspec
@@ -18,7 +17,6 @@ from opseer_common.database import Connection, Database, Row
 from opseer_common.days import zone
 from opseer_common.outbox import say
 from opseer_mrr.domain.computation import (
-    EVENTS_PERMISSION,
     ConnectionKey,
     Figures,
     Inputs,
@@ -27,11 +25,9 @@ from opseer_mrr.domain.computation import (
     Stored,
     window,
 )
-from opseer_mrr.domain.policy import VERSION
-from opseer_mrr.domain.rows import MovementChange
+from opseer_mrr.store.rows import OF, OWN, of, replace
 
 SCHEMA = "mrr"
-_OF = "account_id = $1 AND source = $2 AND connection_id = $3"
 
 _CONNECTION = f"""
     SELECT c.revision, c.last_collected_at, c.permissions, i.policy, i.timezone,
@@ -39,51 +35,35 @@ _CONNECTION = f"""
            coalesce(i.settlement_currency, c.settlement_currency) AS settlement
     FROM collector.v1_connection c
     JOIN gateway.v1_integration i USING (account_id, source, connection_id)
-    WHERE {_OF} AND c.revision > 0 AND c.last_collected_at IS NOT NULL
+    WHERE {OF} AND c.revision > 0 AND c.last_collected_at IS NOT NULL
 """  # noqa: S608 - constants
 _COMPUTED = f"""
-    SELECT revision, settings_revision FROM mrr.computed WHERE {_OF}
+    SELECT revision, settings_revision FROM mrr.computed WHERE {OF}
 """  # noqa: S608 - constants
 _SUBSCRIPTIONS = f"""
-    SELECT body FROM collector.v1_subscription WHERE {_OF} ORDER BY id
+    SELECT body FROM collector.v1_subscription WHERE {OF} ORDER BY id
 """  # noqa: S608 - constants
 _CHANGES = f"""
-    SELECT body FROM collector.v1_subscription_change WHERE {_OF}
+    SELECT body FROM collector.v1_subscription_change WHERE {OF}
     ORDER BY at, position, event_id
 """  # noqa: S608 - constants
 _RATES = f"""
-    SELECT origin, target, at, rate FROM collector.v1_fx_rate WHERE {_OF} ORDER BY at
+    SELECT origin, target, at, rate FROM collector.v1_fx_rate WHERE {OF} ORDER BY at
 """  # noqa: S608 - constants
 _SEAM = f"""
     SELECT snapshot_minor, currency FROM mrr.movement
-    WHERE {_OF} AND day = $4 AND grain = 'subscription'
+    WHERE {OF} AND day = $4 AND grain = 'subscription'
+"""  # noqa: S608 - constants
+_CLOSED = f"""
+    SELECT day, snapshot_minor, currency FROM mrr.movement
+    WHERE {OF} AND grain = 'subscription'
+      AND day < (SELECT last_day FROM mrr.computed WHERE {OF})
+    ORDER BY day DESC LIMIT 1
 """  # noqa: S608 - constants
 _PAST_CUSTOMERS = f"""
     SELECT DISTINCT customer_id FROM mrr.movement_change
-    WHERE {_OF} AND day < $4 AND (before_minor > 0 OR after_minor > 0)
+    WHERE {OF} AND day < $4 AND (before_minor > 0 OR after_minor > 0)
 """  # noqa: S608 - constants
-_INSERT_SNAPSHOT = """
-    INSERT INTO mrr.snapshot (account_id, source, connection_id, day, currency,
-        mrr_minor, active_subscriptions, usage_mrr_minor, at_risk_mrr_minor,
-        trial_mrr_minor, committed_mrr_minor, mrr_stripe_comparable_minor, unconverted,
-        policy, policy_version, timezone, complete, reason, as_of)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-        $17, $18, $19)
-"""
-_INSERT_MOVEMENT = """
-    INSERT INTO mrr.movement (account_id, source, connection_id, day, grain, currency,
-        new_minor, expansion_minor, contraction_minor, churned_minor, net_minor,
-        of_which_reactivation_minor, fx_minor, snapshot_minor, new_subs, churned_subs,
-        timezone, complete, reason, as_of)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-        $17, $18, $19, $20)
-"""
-_INSERT_CHANGE = """
-    INSERT INTO mrr.movement_change (account_id, source, connection_id, day,
-        subscription_id, position, customer_id, category, reason, currency,
-        before_minor, after_minor, settlement_minor, event_ids, arithmetic)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-"""
 _UPSERT_COMPUTED = """
     INSERT INTO mrr.computed (account_id, source, connection_id, revision,
         settings_revision, first_day, last_day, at)
@@ -105,7 +85,6 @@ _GONE = """
     LEFT JOIN gateway.v1_sweep_integration i USING (account_id, source, connection_id)
     WHERE i.account_id IS NULL
 """
-_OWN = ("snapshot", "movement", "movement_change", "computed")
 
 
 class PostgresStore:
@@ -118,17 +97,18 @@ class PostgresStore:
 
     async def read(self, key: ConnectionKey) -> Inputs | None:
         """Return the inputs, from one repeatable read; None where all is done."""
-        of = _of(key)
+        own = of(key)
         async with self._database.snapshot(key.account_id) as connection:
-            row = await connection.fetchrow(_CONNECTION, *of)
-            computed = await connection.fetchrow(_COMPUTED, *of)
+            row = await connection.fetchrow(_CONNECTION, *own)
+            computed = await connection.fetchrow(_COMPUTED, *own)
             if row is None or _is_done(
                 computed, row["revision"], row["settings_revision"]
             ):
                 return None
             first = window(row["last_collected_at"], zone(row["timezone"])).first
-            seam = await connection.fetchrow(_SEAM, *of, first)
-            past = await connection.fetch(_PAST_CUSTOMERS, *of, first)
+            seam = await connection.fetchrow(_SEAM, *own, first)
+            closed = await connection.fetchrow(_CLOSED, *own)
+            past = await connection.fetch(_PAST_CUSTOMERS, *own, first)
             return Inputs(
                 key=key,
                 revision=row["revision"],
@@ -142,16 +122,17 @@ class PostgresStore:
                 permissions=msgspec.json.decode(
                     row["permissions"], type=dict[str, str]
                 ),
-                subscriptions=_bodies(await connection.fetch(_SUBSCRIPTIONS, *of)),
-                changes=_bodies(await connection.fetch(_CHANGES, *of)),
+                subscriptions=_bodies(await connection.fetch(_SUBSCRIPTIONS, *own)),
+                changes=_bodies(await connection.fetch(_CHANGES, *own)),
                 rates=[
-                    ObservedRate(*one) for one in await connection.fetch(_RATES, *of)
+                    ObservedRate(*one) for one in await connection.fetch(_RATES, *own)
                 ],
                 stored=Stored(
                     settings_revision=None
                     if computed is None
                     else computed["settings_revision"],
                     seam=None if seam is None else tuple(seam),
+                    closed=None if closed is None else tuple(closed),
                     past_customers=frozenset(one["customer_id"] for one in past),
                 ),
             )
@@ -165,8 +146,8 @@ class PostgresStore:
             if not await _is_new(connection, RevenueCollected, message_id):
                 return False
             await _lock(connection, key)
-            row = await connection.fetchrow(_CONNECTION, *_of(key))
-            computed = await connection.fetchrow(_COMPUTED, *_of(key))
+            row = await connection.fetchrow(_CONNECTION, *of(key))
+            computed = await connection.fetchrow(_COMPUTED, *of(key))
             if row is None or _is_done(
                 computed, inputs.revision, inputs.settings.revision
             ):
@@ -174,10 +155,10 @@ class PostgresStore:
             await _delete_others(connection, key)
             days = window(inputs.as_of, zone(inputs.settings.timezone))
             if figures is not None:
-                await _replace(connection, inputs, figures)
+                await replace(connection, inputs, figures)
             await connection.execute(
                 _UPSERT_COMPUTED,
-                *_of(key),
+                *of(key),
                 inputs.revision,
                 inputs.settings.revision,
                 days.first,
@@ -203,10 +184,10 @@ class PostgresStore:
         async with self._database.transaction(key.account_id) as connection:
             if await _is_new(connection, IntegrationDisconnected, message_id):
                 await _lock(connection, key)
-                for table in _OWN:
+                for table in OWN:
                     await connection.execute(
-                        f"DELETE FROM mrr.{table} WHERE {_OF}",  # noqa: S608
-                        *_of(key),
+                        f"DELETE FROM mrr.{table} WHERE {OF}",  # noqa: S608
+                        *of(key),
                     )
 
     async def behind(self) -> list[ConnectionKey]:
@@ -223,10 +204,6 @@ class PostgresStore:
         """Drop the ids of messages too old to come again."""
         async with self._database.transaction() as connection:
             await inbox.forget_old(connection, SCHEMA)
-
-
-def _of(key: ConnectionKey) -> tuple[UUID, str, UUID]:
-    return key.account_id, key.source, key.connection_id
 
 
 def _keys(rows: list[Row]) -> list[ConnectionKey]:
@@ -264,127 +241,11 @@ async def _lock(connection: Connection, key: ConnectionKey) -> None:
 
 async def _delete_others(connection: Connection, key: ConnectionKey) -> None:
     """Delete what earlier connections of this source left: their end went unheard."""
-    for table in _OWN:
+    for table in OWN:
         await connection.execute(
             f"""
             DELETE FROM mrr.{table}
             WHERE account_id = $1 AND source = $2 AND connection_id <> $3
             """,  # noqa: S608 - a constant
-            *_of(key),
+            *of(key),
         )
-
-
-async def _replace(connection: Connection, inputs: Inputs, figures: Figures) -> None:
-    """Write the days of `figures`; older ones stay while the currency is the same."""
-    of, first, last = _of(inputs.key), figures.days.first, figures.days.last
-    for table in ("movement", "movement_change"):
-        await connection.execute(
-            f"DELETE FROM mrr.{table} WHERE {_OF} AND day >= $4",  # noqa: S608
-            *of,
-            first,
-        )
-    await connection.execute(
-        f"DELETE FROM mrr.snapshot WHERE {_OF} AND day >= $4",  # noqa: S608
-        *of,
-        last,
-    )
-    for table in ("movement", "snapshot"):
-        await connection.execute(
-            f"DELETE FROM mrr.{table} WHERE {_OF} AND currency <> $4",  # noqa: S608
-            *of,
-            figures.settlement,
-        )
-    await connection.execute(_INSERT_SNAPSHOT, *_snapshot_values(inputs, figures))
-    await connection.executemany(_INSERT_MOVEMENT, [*_movement_values(inputs, figures)])
-    await connection.executemany(
-        _INSERT_CHANGE, [(*of, *_change_values(one)) for one in figures.changes]
-    )
-
-
-def _snapshot_values(inputs: Inputs, figures: Figures) -> tuple[object, ...]:
-    """Return the values of today's snapshot, amounts null where they are unknown."""
-    found = figures.snapshot
-    return (
-        *_of(inputs.key),
-        figures.days.last,
-        figures.settlement,
-        found and found.mrr,
-        found and found.active_subscriptions,
-        found and found.usage_mrr,
-        found and found.at_risk_mrr,
-        found and found.trial_mrr,
-        found and found.committed_mrr,
-        found and found.mrr_stripe_comparable,
-        _json(found.unconverted if found else {}),
-        _json(inputs.settings.policy),
-        VERSION,
-        inputs.settings.timezone,
-        figures.reason is None,
-        figures.reason,
-        inputs.as_of,
-    )
-
-
-def _movement_values(inputs: Inputs, figures: Figures) -> Iterator[tuple[object, ...]]:
-    """Yield the values of each movement row; only today's snapshot without events."""
-    of, timezone = _of(inputs.key), inputs.settings.timezone
-    for grain, row in figures.movements:
-        yield (
-            *of,
-            row.day,
-            grain,
-            figures.settlement,
-            row.new,
-            row.expansion,
-            row.contraction,
-            row.churned,
-            row.net,
-            row.of_which_reactivation,
-            row.fx,
-            row.snapshot,
-            row.new_subs,
-            row.churned_subs,
-            timezone,
-            row.complete,
-            row.reason,
-            inputs.as_of,
-        )
-    if figures.unmoved is not None:
-        unknown = (None,) * 7
-        for grain in ("subscription", "customer"):
-            yield (
-                *of,
-                figures.days.last,
-                grain,
-                figures.settlement,
-                *unknown,
-                figures.unmoved,
-                None,
-                None,
-                timezone,
-                False,
-                EVENTS_PERMISSION,
-                inputs.as_of,
-            )
-
-
-def _change_values(change: MovementChange) -> tuple[object, ...]:
-    """Return the values of one subscription behind a day, after its key."""
-    return (
-        change.day,
-        change.subscription_id,
-        change.position,
-        change.customer_id,
-        change.category,
-        change.reason,
-        change.currency,
-        change.before_minor,
-        change.after_minor,
-        change.settlement_minor,
-        list(change.event_ids),
-        _json({"before": change.arithmetic_before, "after": change.arithmetic_after}),
-    )
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -1,0 +1,224 @@
+"""Publishing: from stored rows to the daily cache, in one transaction with its news.
+
+SQL only sums up per day, currency and category; the figures are made by
+domain/daily.py. Replacing rows and figures, never adding to them, makes a run that is
+driven twice the same as one that is driven once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from opseer_collector.domain.records import Fetched
+from opseer_collector.domain.rounds import next_round
+from opseer_collector.domain.windows import KEPT, bounds, window
+from opseer_collector.domain.work import Claim, Covered, Reading
+from opseer_collector.store.figures import OF, Figures, Standing, missing
+from opseer_collector.store.runs import SCHEMA, fenced
+from opseer_common import outbox
+from opseer_common.contracts import RevenueCollected
+from opseer_common.database import Connection, Database, Row
+from opseer_common.days import DayRange, day_of
+
+_LISTS: Final = {
+    "balance_transactions": "balance_transaction",
+    "charges": "charge",
+    "disputes": "dispute",
+}
+
+
+class Publisher:
+    """Makes figures of what a claim's connection has stored."""
+
+    def __init__(self, database: Database) -> None:
+        """Read and write through `database`."""
+        self._database = database
+
+    async def publish(
+        self,
+        claim: Claim,
+        now: datetime,
+        reading: Reading | None,
+        fetched: Fetched | None,
+    ) -> None:
+        """End the run with its figures. None, None: nothing was fetched (recompute).
+
+        Raises Overtaken where the run or its connection is not ours any more.
+        """
+        async with fenced(self._database, claim) as connection:
+            await _Publication(connection, claim, now).run(reading, fetched)
+
+    async def preview(self, claim: Claim, as_of: datetime, covered: Covered) -> None:
+        """Show the days that a first run has read so far; the others are being read.
+
+        Says nothing on the bus: who hears of figures hears of whole ones.
+        """
+        async with fenced(self._database, claim) as connection:
+            figures = Figures(connection, claim)
+            standing = await figures.standing()
+            currency = standing.chosen or standing.known or covered.currency
+            if currency is None:
+                return
+            days = window(as_of, standing.tz)
+            await figures.find_rates(as_of)
+            facts = await figures.facts(
+                bounds(days, standing.tz), standing.permissions, covered.since
+            )
+            await figures.cache(days, standing.tz, facts, currency, as_of)
+
+
+class _Publication:
+    """One publishing transaction."""
+
+    def __init__(self, connection: Connection, claim: Claim, now: datetime) -> None:
+        self._connection = connection
+        self._claim = claim
+        self._now = now
+        self._figures = Figures(connection, claim)
+        self._of = (claim.account_id, claim.source, claim.connection_id)
+
+    async def run(self, reading: Reading | None, fetched: Fetched | None) -> None:
+        """Replace the figures, end the run and say so."""
+        standing = await self._figures.standing()
+        as_of = standing.last_collected_at if reading is None else reading.as_of
+        if as_of is None:
+            # Nothing was collected yet: the first collection will see the settings.
+            await self._end_run()
+            return
+        permissions = dict(standing.permissions)
+        if reading is not None and fetched is not None:
+            permissions |= fetched.permissions
+            await self._clean(reading, fetched)
+            await self._figures.find_rates(as_of)
+        days = window(self._now if reading is None else as_of, standing.tz)
+        candidates = frozenset[str]() if fetched is None else fetched.currencies
+        currency = await self._figures.currency(standing, candidates)
+        facts = await self._figures.facts(bounds(days, standing.tz), permissions)
+        await self._figures.cache(days, standing.tz, facts, currency, as_of)
+        flags = await self._flags(standing, permissions, fetched)
+        await self._end_run()
+        revision = await self._close(
+            standing, as_of, days, (currency, permissions, flags)
+        )
+        await self._say(_changed(days, standing.tz, reading), revision)
+
+    async def _say(self, days: DayRange, revision: int) -> None:
+        """Say that the rows of `days` are new."""
+        said = RevenueCollected.of(
+            account_id=self._claim.account_id,
+            source=self._claim.source,
+            connection_id=self._claim.connection_id,
+            run_id=self._claim.run_id,
+            first_day=days.first,
+            last_day=days.last,
+            revision=revision,
+        )
+        await outbox.say(self._connection, SCHEMA, said)
+
+    async def _clean(self, reading: Reading, fetched: Fetched) -> None:
+        """Delete what the provider no longer has, what was healed, and what is old."""
+        since, oldest = reading.span.since, int((reading.as_of - KEPT).timestamp())
+        for endpoint, table in _LISTS.items():
+            gone_since = since if endpoint in fetched.live_lists else None
+            await self._connection.execute(
+                f"""
+                DELETE FROM collector.{table}
+                WHERE {OF} AND (created < $4 OR created >= $5 AND fence < $6)
+                """,  # noqa: S608 - constants
+                *(*self._of, oldest, gone_since, self._claim.fence),
+            )
+        if "subscriptions" in fetched.live_lists:
+            await self._connection.execute(
+                f"DELETE FROM collector.subscription WHERE {OF} AND fence < $4",  # noqa: S608
+                *(*self._of, self._claim.fence),
+            )
+        await self._connection.execute(
+            f"DELETE FROM collector.subscription_change WHERE {OF} AND at < $4",  # noqa: S608
+            *(*self._of, oldest),
+        )
+        await self._connection.execute(
+            f"""
+            DELETE FROM collector.quarantine
+            WHERE {OF} AND fence < $4 AND (since IS NULL OR since >= $5 OR since < $6)
+            """,  # noqa: S608 - a constant
+            *(*self._of, self._claim.fence, since, oldest),
+        )
+
+    async def _flags(
+        self,
+        standing: Standing,
+        permissions: Mapping[str, str],
+        fetched: Fetched | None,
+    ) -> list[str]:
+        """Return what is left out, as the words of the API."""
+        row: Row | None = await self._connection.fetchrow(
+            f"""
+            SELECT count(*) > 0 AS quarantine,
+                   count(*) FILTER (WHERE object_id LIKE 'page:%') > 0 AS partial
+            FROM collector.quarantine WHERE {OF}
+            """,  # noqa: S608 - a constant
+            *self._of,
+        )
+        flags = {name for name, on in ({} if row is None else dict(row)).items() if on}
+        lacking = "permission" in standing.flags if fetched is None else fetched.lacking
+        if lacking or missing(permissions):
+            flags.add("permission")
+        return sorted(flags)
+
+    async def _end_run(self) -> None:
+        await self._connection.execute(
+            """
+            UPDATE collector.run SET state = 'done', stage = 'done', done = total,
+                finished_at = $2, leased_by = NULL, leased_until = NULL
+            WHERE run_id = $1
+            """,
+            *(self._claim.run_id, self._now),
+        )
+
+    async def _close(
+        self,
+        standing: Standing,
+        as_of: datetime,
+        days: DayRange,
+        found: tuple[str | None, dict[str, str], list[str]],
+    ) -> int:
+        """Note currency, permissions and flags; return the new revision.
+
+        A refused key stays refused: only a recompute runs then, and calls nobody.
+        """
+        currency, permissions, flags = found
+        due = next_round(
+            self._now, standing.tz, self._claim.account_id, self._claim.source
+        )
+        revision: int = await self._connection.fetchval(
+            f"""
+            UPDATE collector.connection
+            SET revision = revision + 1, settings_revision = $4, last_collected_at = $5,
+                first_day = $6, settlement_currency = $7, permissions = $8, flags = $9
+            WHERE {OF} RETURNING revision
+            """,  # noqa: S608 - a constant
+            *(*self._of, standing.settings_revision, as_of, days.first, currency),
+            *(msgspec.json.encode(permissions).decode(), flags),
+        )
+        await self._connection.execute(
+            f"""
+            UPDATE collector.connection SET state = 'connected', next_run_at = $4,
+                last_error_code = NULL, last_error_detail = NULL
+            WHERE {OF} AND state <> 'auth_failed'
+            """,  # noqa: S608 - a constant
+            *(*self._of, due),
+        )
+        return revision
+
+
+def _changed(days: DayRange, tz: ZoneInfo, reading: Reading | None) -> DayRange:
+    """Return the days whose rows may be new: from where the run began to read."""
+    if reading is None:
+        return days
+    since = datetime.fromtimestamp(reading.span.since, tz)
+    return DayRange(max(days.first, day_of(since, tz)), days.last)

@@ -1,0 +1,148 @@
+"""What a provider sent: upserted page by page, so that again is the same once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from opseer_collector.domain.records import Batch
+from opseer_collector.domain.work import Claim
+from opseer_collector.store.runs import fenced
+from opseer_common.database import Connection, Database
+
+_OF = "account_id, source, connection_id"
+
+_TRANSACTIONS: Final = f"""
+    INSERT INTO collector.balance_transaction ({_OF}, fence, id, created, amount_minor,
+        fee_minor, net_minor, currency, exchange_rate, category, type, source_id)
+    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bigint[], $7::bigint[],
+        $8::bigint[], $9::bigint[], $10::text[], $11::numeric[], $12::text[],
+        $13::text[], $14::text[])
+    ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
+        created = excluded.created, amount_minor = excluded.amount_minor,
+        fee_minor = excluded.fee_minor, net_minor = excluded.net_minor,
+        currency = excluded.currency, exchange_rate = excluded.exchange_rate,
+        category = excluded.category, type = excluded.type,
+        source_id = excluded.source_id
+    """  # noqa: S608 - constants
+_CHARGES: Final = f"""
+    INSERT INTO collector.charge ({_OF}, fence, id, created, amount_minor, currency,
+        status, has_failure_balance_transaction, failure_code, customer)
+    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bigint[], $7::bigint[],
+        $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[])
+    ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
+        created = excluded.created, amount_minor = excluded.amount_minor,
+        currency = excluded.currency, status = excluded.status,
+        has_failure_balance_transaction = excluded.has_failure_balance_transaction,
+        failure_code = excluded.failure_code, customer = excluded.customer
+    """  # noqa: S608 - constants
+_DISPUTES: Final = f"""
+    INSERT INTO collector.dispute ({_OF}, fence, id, created, amount_minor, currency,
+        status, reason, charge)
+    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bigint[], $7::bigint[],
+        $8::text[], $9::text[], $10::text[], $11::text[])
+    ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
+        created = excluded.created, amount_minor = excluded.amount_minor,
+        currency = excluded.currency, status = excluded.status,
+        reason = excluded.reason, charge = excluded.charge
+    """  # noqa: S608 - constants
+_SUBSCRIPTIONS: Final = f"""
+    INSERT INTO collector.subscription ({_OF}, fence, id, body)
+    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::jsonb[])
+    ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence, body = excluded.body
+    """  # noqa: S608 - constants
+_CHANGES: Final = f"""
+    INSERT INTO collector.subscription_change ({_OF}, event_id, at, position, body)
+    SELECT $1, $2, $3, * FROM unnest($4::text[], $5::bigint[], $6::int[], $7::jsonb[])
+    ON CONFLICT ({_OF}, event_id) DO UPDATE SET at = excluded.at,
+        position = excluded.position, body = excluded.body
+    """  # noqa: S608 - constants
+_QUARANTINED: Final = f"""
+    INSERT INTO collector.quarantine ({_OF}, fence, at, endpoint, object_id, path,
+        sha256, since, until)
+    SELECT $1, $2, $3, $4, now(), * FROM unnest($5::text[], $6::text[], $7::text[],
+        $8::bytea[], $9::bigint[], $10::bigint[])
+    ON CONFLICT ({_OF}, endpoint, object_id) DO UPDATE SET fence = excluded.fence,
+        at = excluded.at, path = excluded.path, sha256 = excluded.sha256,
+        since = excluded.since, until = excluded.until
+    """  # noqa: S608 - constants
+
+_TRANSACTION_FIELDS: Final = (
+    *("id", "created", "amount", "fee", "net", "currency", "exchange_rate"),
+    *("category", "type", "source_id"),
+)
+_CHARGE_FIELDS: Final = (
+    *("id", "created", "amount", "currency", "status"),
+    *("has_failure_balance_transaction", "failure_code", "customer"),
+)
+_DISPUTE_FIELDS: Final = (
+    *("id", "created", "amount", "currency", "status", "reason", "charge"),
+)
+_ASIDE_FIELDS: Final = ("endpoint", "object_id", "path", "sha256", "since", "until")
+
+
+class Rows:
+    """The rows of a claim's connection."""
+
+    def __init__(self, database: Database) -> None:
+        """Write through `database`."""
+        self._database = database
+
+    async def store(self, claim: Claim, batch: Batch) -> None:
+        """Store a batch. Overtaken where the claim is not ours any more."""
+        async with fenced(self._database, claim, alone=False) as connection:
+            for statement, rows, fields in (
+                (_TRANSACTIONS, batch.transactions, _TRANSACTION_FIELDS),
+                (_CHARGES, batch.charges, _CHARGE_FIELDS),
+                (_DISPUTES, batch.disputes, _DISPUTE_FIELDS),
+            ):
+                columns = _columns(_unique(rows, ("id",)), fields)
+                await _run(connection, statement, claim, columns)
+            aside = _unique(batch.quarantined, ("endpoint", "object_id"))
+            await _run(connection, _QUARANTINED, claim, _columns(aside, _ASIDE_FIELDS))
+            await self._store_subscriptions(connection, claim, batch)
+
+    async def _store_subscriptions(
+        self, connection: Connection, claim: Claim, batch: Batch
+    ) -> None:
+        """Store subscriptions and changes in the form of the contract."""
+        live = _unique(batch.subscriptions, ("id",))
+        columns = [[one.id for one in live], [_json(one) for one in live]]
+        await _run(connection, _SUBSCRIPTIONS, claim, columns)
+        if not batch.changes:
+            return
+        changes = _unique(batch.changes, ("event_id",))
+        await connection.execute(
+            _CHANGES,
+            *(claim.account_id, claim.source, claim.connection_id),
+            *_columns(changes, ("event_id", "at", "position")),
+            [_json(one) for one in changes],
+        )
+
+
+async def _run(
+    connection: Connection, statement: str, claim: Claim, columns: list[list[Any]]
+) -> None:
+    """Upsert columns of equal length; nothing for none."""
+    if columns[0]:
+        await connection.execute(
+            statement,
+            *(claim.account_id, claim.source, claim.connection_id, claim.fence),
+            *columns,
+        )
+
+
+def _unique(rows: Iterable[Any], key: Sequence[str]) -> list[Any]:
+    """Return the last row of each key: a statement may touch a row only once."""
+    found = {tuple(getattr(row, name) for name in key): row for row in rows}
+    return list(found.values())
+
+
+def _columns(rows: Sequence[Any], fields: Sequence[str]) -> list[list[Any]]:
+    return [[getattr(row, name) for row in rows] for name in fields]
+
+
+def _json(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()

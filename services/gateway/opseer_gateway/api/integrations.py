@@ -1,0 +1,171 @@
+"""Routes for connections to providers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from opseer_common.contracts import Source
+from opseer_gateway.actions.connections import Connections
+from opseer_gateway.actions.reading import Reading
+from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.integrations import SOURCES, Integration
+from opseer_gateway.domain.refusals import not_found
+from opseer_gateway.web.bodies import read_json
+from opseer_gateway.web.routes import Route, answer
+from opseer_gateway.web.sessions import Sessions
+
+_POLL_SECONDS: Final = 0.5
+_QUIET_POLLS: Final = 30
+_PATH: Final = "/api/v1/integrations/{source}"
+
+
+class ConnectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Connects with a provider's key. `replace` allows a key of the other mode."""
+
+    api_key: str
+    replace: bool = False
+
+
+class Integrations(msgspec.Struct, frozen=True):
+    """One row per source, connected or not."""
+
+    integrations: list[Integration]
+
+
+class RunAnswer(msgspec.Struct, frozen=True):
+    """The run that was asked for, or the one that is under way."""
+
+    run_id: UUID
+
+
+class IntegrationRoutes:
+    """The handlers."""
+
+    def __init__(
+        self, connections: Connections, reading: Reading, sessions: Sessions
+    ) -> None:
+        """Take the parts that app.py made."""
+        self._connections = connections
+        self._reading = reading
+        self._sessions = sessions
+
+    def routes(self) -> list[Route]:
+        """Return every route of this module."""
+        return [
+            Route(
+                "GET",
+                "/api/v1/integrations",
+                self._all,
+                "List the payment channels",
+                answers=Integrations,
+            ),
+            Route("GET", _PATH, self._one, "Show a channel", answers=Integration),
+            Route(
+                "PUT",
+                _PATH,
+                self._connect,
+                "Connect a channel with a key (200 when one was there)",
+                takes=ConnectRequest,
+                answers=Integration,
+                status=201,
+            ),
+            Route(
+                "PATCH",
+                _PATH,
+                self._change,
+                "Change zone, settlement currency or policy",
+                takes=Change,
+                answers=RunAnswer,
+                status=202,
+            ),
+            Route(
+                "DELETE", _PATH, self._disconnect, "Disconnect a channel", status=204
+            ),
+            Route(
+                "GET",
+                f"{_PATH}/progress",
+                self._progress,
+                "Follow a collection (server-sent events)",
+            ),
+            Route(
+                "POST",
+                f"{_PATH}/refresh",
+                self._refresh,
+                "Fetch the 90 days again",
+                answers=RunAnswer,
+                status=202,
+            ),
+        ]
+
+    async def _all(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        return answer(
+            Integrations(await self._reading.integrations(visitor.account_id))
+        )
+
+    async def _one(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        return answer(
+            await self._reading.integration(visitor.account_id, source_of(request))
+        )
+
+    async def _connect(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        source = source_of(request)
+        body = await read_json(request, ConnectRequest)
+        is_new = await self._connections.connect(
+            visitor, source, body.api_key, replace=body.replace
+        )
+        row = await self._reading.integration(visitor.account_id, source)
+        return answer(row, 201 if is_new else 200)
+
+    async def _change(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        source = source_of(request)
+        change = await read_json(request, Change)
+        run_id = await self._connections.change(visitor, source, change)
+        return answer(RunAnswer(run_id), 202)
+
+    async def _disconnect(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        await self._connections.disconnect(visitor, source_of(request))
+        return web.Response(status=204)
+
+    async def _refresh(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        run_id = await self._connections.refresh(visitor, source_of(request))
+        return answer(RunAnswer(run_id), 202)
+
+    async def _progress(self, request: web.Request) -> web.StreamResponse:
+        """Send the row at each change, until its progress is null."""
+        visitor = await self._sessions.visitor(request)
+        source = source_of(request)
+        row = await self._reading.integration(visitor.account_id, source)
+        stream = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+        await stream.prepare(request)
+        sent, quiet = b"", 0
+        while True:
+            event = b"data: " + msgspec.json.encode(row) + b"\n\n"
+            quiet += 1
+            if event != sent or quiet >= _QUIET_POLLS:
+                await stream.write(event)
+                sent, quiet = event, 0
+            if row.progress is None:
+                return stream
+            await asyncio.sleep(_POLL_SECONDS)
+            row = await self._reading.integration(visitor.account_id, source)
+
+
+def source_of(request: web.Request) -> Source:
+    """Return the source in the path. NOT_FOUND for a word that is none."""
+    for source in SOURCES:
+        if source == request.match_info["source"]:
+            return source
+    raise not_found()

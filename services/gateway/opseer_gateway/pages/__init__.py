@@ -1,0 +1,1 @@
+"""The pages people see: plain HTML that works without JavaScript."""

@@ -1,0 +1,1 @@
+"""HTTP as the gateway speaks it: strict in what it takes, plain in what it says."""
