@@ -65,8 +65,8 @@ down: ## Stop the containers; their data stay
 
 # Needs uv. Names and hashes only: the files name no index.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate --no-emit-index-url \
-	--no-emit-find-links --extra embedded pyproject.toml
+	--generate-hashes --no-header --no-annotate \
+	--extra embedded pyproject.toml
 .PHONY: lock
 lock: ## Pin the packages again in requirements/
 	$(LOCK) requirements/build.in --output-file requirements/run.txt
@@ -96,6 +96,8 @@ $(VENV)/.run: requirements/run.txt pyproject.toml $(PLACE)
 	@echo "installing $$(grep -c == requirements/run.txt) pinned packages: a minute or less"
 	@$(PIP) --require-hashes --requirement requirements/run.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
+# Services that run as users of their own can't write these, and start slower without.
+	@$(BIN)/python -m compileall -q libs services
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run

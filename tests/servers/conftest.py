@@ -19,7 +19,7 @@ from opseer_common.run import Lifetime
 from opseer_common.testing.gateway import SETUP_CODE, RunningGateway
 from opseer_common.testing.pair import Pair
 from opseer_common.testing.servers import FreshBus, FreshDatabase
-from opseer_gateway.app import service
+from opseer_gateway.app import build
 from opseer_gateway.settings import Settings
 from opseer_simulator.server import make_app
 from opseer_simulator.simulation import Simulation
@@ -91,7 +91,7 @@ async def start_gateway(
                 "stripe_api_base": provider_url,
                 "signup": "open",
             }
-            await service(Settings(**{**given, **settings}))(Lifetime(stack, None))
+            await build(Settings(**{**given, **settings}))(Lifetime(stack, None))
             return RunningGateway(
                 f"http://127.0.0.1:{port}", client, provider_url, database.admin_url
             )

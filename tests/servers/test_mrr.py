@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from uuid import uuid4
 
@@ -11,13 +11,15 @@ import msgspec
 import pytest
 
 from opseer_common.contracts import IntegrationDisconnected, MrrComputed
-from opseer_common.contracts.subscription import (
-    Item,
-    Price,
-    Subscription,
-    SubscriptionChange,
-)
 from opseer_common.database import Database
+from opseer_common.testing.company import (
+    CHANGES,
+    NEW,
+    NOW,
+    OLD,
+    change,
+    subscription,
+)
 from opseer_common.testing.published import Connected, Publisher, publisher
 from opseer_common.testing.servers import FreshDatabase
 from opseer_mrr import schedule
@@ -25,48 +27,7 @@ from opseer_mrr.actions import COMPUTED_SOURCES, Computing
 from opseer_mrr.domain.computation import ConnectionKey, compute
 from opseer_mrr.store.figures import PostgresStore
 
-NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 TODAY = date(2026, 11, 24)
-
-
-def subscription(name: str, unit_amount: int, **fields: object) -> Subscription:
-    """Return an active monthly subscription in dollars, long there."""
-    price = Price(f"price_{name}", "usd", "month", unit_amount=str(unit_amount))
-    plain = Subscription(
-        id=f"sub_{name}",
-        customer=f"cus_{name}",
-        status="active",
-        currency="usd",
-        created=1_000_000_000,
-        items=(Item(f"si_{name}", price, quantity=1),),
-    )
-    return msgspec.structs.replace(plain, **fields)
-
-
-def change(
-    kind: str, days_ago: int, before: Subscription | None, after: Subscription
-) -> SubscriptionChange:
-    """Return the event that led from one state to the other at noon of a day."""
-    at = datetime(2026, 11, 24, 9, tzinfo=UTC) - timedelta(days=days_ago)
-    return SubscriptionChange(
-        event_id=f"evt_{after.id}_{kind}",
-        subscription_id=after.id,
-        at=int(at.timestamp()),
-        position=0,
-        kind=kind,
-        before=before,
-        after=after,
-    )
-
-
-# 100.00 all along, 50.00 new five days ago, 20.00 gone three days ago.
-OLD = subscription("old", 10_000)
-NEW = subscription("new", 5_000, created=int((NOW - timedelta(days=5)).timestamp()))
-LEFT = subscription("left", 2_000)
-CHANGES = [
-    change("created", 5, None, NEW),
-    change("deleted", 3, LEFT, msgspec.structs.replace(LEFT, status="canceled")),
-]
 
 
 @pytest.fixture
@@ -375,6 +336,18 @@ async def test_a_late_computation_of_a_gone_connection_writes_nothing(
     await world.disconnect(connected)
     assert not await store.write(inputs, compute(inputs), None)
     assert await world.rows_of("mrr", connected) == 0
+
+
+async def test_nothing_is_read_where_nothing_is_to_be_done(
+    world: Publisher, store: PostgresStore, connected: Connected
+) -> None:
+    """A connection that is computed, or gone, costs one look and no computation."""
+    await Computing(store).compute(key_of(connected))
+    assert await store.read(key_of(connected)) is None
+    await world.publish(connected, 2, NOW)
+    assert await store.read(key_of(connected)) is not None
+    await world.disconnect(connected)
+    assert await store.read(key_of(connected)) is None
 
 
 async def test_a_new_connection_replaces_the_rows_of_the_old(

@@ -245,7 +245,7 @@ async def test_a_reconnect_shows_no_number_of_the_old_key(
 async def test_equal_figures_of_a_new_key_are_built_anew(
     world: Publisher, building: Building, connected: Connected
 ) -> None:
-    """Readers trust a report that was built after the connection: it is stamped anew."""
+    """Readers trust a report that was built after the connection was made."""
     account = connected.account_id
     query = "SELECT min(built_at) AS at, max(revision) AS revision FROM notifier.report"
     await building.build(account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
 from opseer_cli.credentials import Credentials, admin_seed_file, ensure_setup_code
@@ -14,7 +14,7 @@ from opseer_cli.embedded_postgres import EmbeddedPostgres
 from opseer_cli.identities import SERVICES, identities_for
 from opseer_cli.layout import Layout
 from opseer_cli.ports import is_free
-from opseer_cli.processes import OURSELVES, Child
+from opseer_cli.processes import OURSELVES, Child, Identity
 from opseer_cli.service import Service, Wiring
 from opseer_cli.settings import Settings
 from opseer_cli.simulator import Simulator
@@ -83,11 +83,15 @@ class Supervisor:
         self.setup_code = ensure_setup_code(
             self._layout.setup_code, self.settings.setup_code
         )
+        # As root this takes a Python's start: meanwhile the servers come up.
+        identities = asyncio.create_task(
+            asyncio.to_thread(identities_for, self._layout.root)
+        )
         await self._start_servers()
         self._say(f"servers ready ({time.monotonic() - began:.1f} s)")
         await migrate(self.database_url, self._nats_url, self._credentials)
         self._say(f"database and bus prepared ({time.monotonic() - began:.1f} s)")
-        await self._start_services()
+        await self._start_services(await identities)
         self._say(f"services ready ({time.monotonic() - began:.1f} s)")
 
     def _check_port(self) -> None:
@@ -113,9 +117,8 @@ class Supervisor:
         self._nats_url = nats.url if nats else self._nats_url
         self.database_url = postgres.url if postgres else self.database_url
 
-    async def _start_services(self) -> None:
+    async def _start_services(self, identities: Mapping[str, Identity]) -> None:
         """Start the four services, each with what is its own."""
-        identities = await asyncio.to_thread(identities_for, self._layout.root)
         if os.geteuid() == 0 and OURSELVES in identities.values():
             self._say("services run as root: no other user can read their code")
         wiring = Wiring(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from opseer_common.errors import RefusedError
@@ -19,13 +20,19 @@ ONE_DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 
 
+@cache
+def _names() -> frozenset[str]:
+    """Return the zone list; reading it walks the file system."""
+    return frozenset(available_timezones())
+
+
 def zone(name: str) -> ZoneInfo:
     """Return the IANA zone called `name`.
 
     Raises RefusedError(INVALID_TIMEZONE) for anything that is not in the zone
     list. The list is asked first: a name is never used as a path.
     """
-    if name not in available_timezones():
+    if name not in _names():
         raise RefusedError("INVALID_TIMEZONE", "That is not an IANA time zone name.")
     return ZoneInfo(name)
 

@@ -69,8 +69,14 @@ class Lifetime:
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end."""
-    task.cancel()
+    """Cancel a task and wait for its end.
+
+    Again where that was lost: `wait_for` of Python 3.11 swallows a cancellation that
+    comes together with its result (nats-py waits that way).
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
     with contextlib.suppress(asyncio.CancelledError, *LATER):
         await task
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opseer_common import run
 from opseer_common.errors import ConfigError
 from opseer_common.settings import read
-from opseer_gateway.app import service
+from opseer_gateway.app import build
 from opseer_gateway.settings import Settings
 
 
@@ -16,7 +16,7 @@ def main() -> None:
     except ConfigError as error:
         run.stop_with("gateway", error)
         return
-    run.run("gateway", service(settings), settings.ready_file)
+    run.run("gateway", build(settings), settings.ready_file)
 
 
 if __name__ == "__main__":

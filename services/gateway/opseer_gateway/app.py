@@ -39,12 +39,14 @@ from opseer_gateway.web.sessions import Sessions
 
 _SHUTDOWN_SECONDS = 3.0
 _KEEP_ALIVE_SECONDS = 75.0
+# How long the rest of a refused body is read, so that the refusal can arrive.
+_LINGER_SECONDS = 1.0
 
 
-def service(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
+def build(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
     """Return what builds the gateway inside a lifetime."""
 
-    async def build(lifetime: Lifetime) -> None:
+    async def start(lifetime: Lifetime) -> None:
         database = await Database.connect(settings.database_url)
         lifetime.on_stop(database.close)
         bus = Bus(
@@ -63,12 +65,13 @@ def service(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
             access_log=None,
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
             shutdown_timeout=_SHUTDOWN_SECONDS,
+            lingering_time=_LINGER_SECONDS,
         )
         await runner.setup()
         lifetime.on_stop(runner.cleanup)
         await web.TCPSite(runner, settings.host, settings.port).start()
 
-    return build
+    return start
 
 
 def application(

@@ -53,13 +53,15 @@ class StripeCompany:
         """Return the company's instant: the collector lives in it too."""
         return self.now
 
-    def truth(self, zone: str = "UTC") -> list[tuple[Any, ...]]:
-        """Return what the company's own ledger says about the 91 days.
+    def truth(
+        self, zone: str = "UTC", at: datetime | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return what the company's own ledger says about the 91 days up to `at`.
 
         Each is day, net, charges, their amount, refunds, their amount, failed
         payments, disputes.
         """
-        today = self.now.astimezone(ZoneInfo(zone)).date()
+        today = (at or self.now).astimezone(ZoneInfo(zone)).date()
         first = today - timedelta(days=90)
         return [
             (

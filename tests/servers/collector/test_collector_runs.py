@@ -251,11 +251,11 @@ async def test_passing_trouble_changes_no_figure(
 ) -> None:
     """Limits, locks, errors, broken bodies and a maintenance page are outlasted."""
     company.account.faults = [
-        Fault(kind="rate_limited", count=3),
-        Fault(kind="truncated", count=2),
-        Fault(kind="html", count=2),
-        Fault(kind="lock_timeout", count=2),
-        Fault(kind="server_error", count=2, status=503),
+        Fault(kind="rate_limited", count=3, endpoint="/v1/balance"),
+        Fault(kind="truncated", count=2, endpoint="/v1/charges"),
+        Fault(kind="html", count=2, endpoint="/v1/balance_transactions"),
+        Fault(kind="lock_timeout", count=2, endpoint="/v1/disputes"),
+        Fault(kind="server_error", count=2, status=503, endpoint="/v1/events"),
     ]
     made = await collector.collect()
     assert await collector.figures(made) == company.truth()

@@ -91,6 +91,22 @@ def test_days_that_no_event_reaches_are_before_history(inputs: Inputs) -> None:
     assert {row.reason for day, row in rows.items() if OLDEST < day < TODAY} == {None}
 
 
+def test_an_event_of_just_now_is_not_missed(
+    inputs: Inputs,
+    subscription: Callable[..., Subscription],
+    change: Callable[..., SubscriptionChange],
+) -> None:
+    """What changed while the lists were read waits for the next collection."""
+    before, after = subscription(), subscription(quantity=2)
+    at = int((NOW + timedelta(seconds=20)).timestamp())
+    racing = replace(
+        inputs,
+        subscriptions=encoded(after),
+        changes=encoded(change(before, after, at)),
+    )
+    assert rows_of(racing)[TODAY].reason == "CRON_PENDING"
+
+
 def test_an_agreeing_stored_day_is_left_alone(inputs: Inputs) -> None:
     """It may be complete, which the same day computed from fewer events is not."""
     stored = Stored(settings_revision=3, seam=(1_000, "usd"))

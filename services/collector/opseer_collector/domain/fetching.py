@@ -13,7 +13,6 @@ from typing import Final, Literal, Protocol
 from opseer_collector.domain.records import Batch, Fetched
 from opseer_common.contracts.collection import RunKind
 from opseer_common.errors import OpseerError
-from opseer_common.sealing import Secret
 
 Environment = Literal["live", "test", "demo"]
 
@@ -28,6 +27,14 @@ STAGES: Final = (
     "done",
 )
 """The words of `collector.run.stage`, in the order in which they are shown."""
+
+
+class Key(Protocol):
+    """A provider key in memory (opseer_common.sealing.Secret)."""
+
+    def reveal(self) -> str:
+        """Return the key itself: for the Authorization header alone."""
+        ...
 
 
 class KeyRefusedError(OpseerError):
@@ -57,7 +64,7 @@ class Request:
 
     kind: RunKind
     environment: Environment
-    key: Secret
+    key: Key
     since: int
     until: int
     events_since: int

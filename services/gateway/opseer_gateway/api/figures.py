@@ -149,13 +149,19 @@ def _csv(rows: Iterable[msgspec.Struct], name: str) -> web.Response:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(msgspec.to_builtins(row) for row in rows)
+    for row in rows:
+        writer.writerow({n: _cell(v) for n, v in msgspec.to_builtins(row).items()})
     return web.Response(
         text=text.getvalue(),
         content_type="text/csv",
         charset="utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
+
+
+def _cell(value: object) -> object:
+    """Return a value as JSON writes it; null is nothing."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _columns(kind: type) -> list[str]:

@@ -144,6 +144,6 @@ def _own(error: web.HTTPError, request_id: str) -> web.Response:
         answer.set_status(error.status)
     if isinstance(error, web.HTTPMethodNotAllowed):
         answer.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
-    if isinstance(error, web.HTTPRequestEntityTooLarge):
+    if isinstance(error, web.HTTPRequestEntityTooLarge | web.HTTPRequestTimeout):
         answer.force_close()
     return answer

@@ -3,7 +3,8 @@
 The newest 31 days are computed from today's subscriptions backwards through their
 events. Stripe keeps events for 30 days, so the 31st, of which a part may lie before the
 first event, is only written where no earlier collection left a row that agrees with it.
-Older rows are never touched: they are history (rule: docs/MRR.md, "Day after day").
+Older rows are never touched: they are history. Where they do not lead to what is
+computed, the oldest day is marked, and the reconciliation says by how much.
 """
 
 from __future__ import annotations
@@ -235,12 +236,14 @@ def _seam_reason(inputs: Inputs, oldest: DayRow) -> str | None:
 def _marked(row: DayRow, oldest: date, today: date, seam: str | None) -> DayRow:
     """Mark what cannot be complete: the oldest day, and today, which goes on.
 
-    Today's movements are those up to the collection; its rest comes with the next.
+    Today's movements are those up to the collection; its rest comes with the next, and
+    so does an event that happened while it was under way.
     """
     if row.day == oldest:
         return replace(row, reason=seam)
     if row.day == today:
-        return replace(row, reason=row.reason or CRON_PENDING)
+        pending = row.reason is None or row.reason == MISSED_EVENT
+        return replace(row, reason=CRON_PENDING if pending else row.reason)
     return row
 
 

@@ -216,10 +216,10 @@ def _bodies(rows: list[Row]) -> list[str]:
 
 def _is_done(computed: Row | None, revision: int, settings_revision: int) -> bool:
     """Tell whether what is stored is at least as new."""
-    if computed is None or computed["revision"] < revision:
+    if computed is None:
         return False
-    newer: bool = computed["revision"] > revision
-    return newer or bool(computed["settings_revision"] >= settings_revision)
+    stored: tuple[int, int] = (computed["revision"], computed["settings_revision"])
+    return stored[0] >= revision and stored[1] >= settings_revision
 
 
 async def _is_new(

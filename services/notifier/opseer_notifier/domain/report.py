@@ -1,7 +1,7 @@
 """The daily report of five metrics, from what the other services stored.
 
 Order and labels are fixed. What is missing is None with a reason, never 0, and no
-amounts of unlike currencies or sources are added (rule: docs/MRR.md, "The report").
+amounts of unlike currencies or sources are added: channels define them differently.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ SOURCES: tuple[Source, ...] = ("stripe", "revenuecat", "polar")
 _WEEK = 7
 _LEAST_FOR_AVERAGE = 4
 
-# The day's end was not collected: what is there is not the day's figure.
+# The day's end was not collected: what is there is not the day's figure. A row says
+# ARRIVES_TOMORROW while its day is under way; of a day that is over only a provider
+# that is a day behind can mean it.
+_A_DAY_BEHIND = "revenuecat"
 _OPEN = frozenset({"CRON_PENDING", "COLLECTING", "ARRIVES_TOMORROW"})
 # These say that other columns of the day are unknown: failed payments, disputes.
 _ELSEWHERE = frozenset({"CHARGES_AND_REFUNDS_PERMISSION", "DISPUTES_PERMISSION"})
@@ -38,12 +41,15 @@ _ELSEWHERE = frozenset({"CHARGES_AND_REFUNDS_PERMISSION", "DISPUTES_PERMISSION"}
 
 @dataclass(frozen=True, slots=True)
 class DailyRow:
-    """A day of the collector's cache; money in minor units of `currency`."""
+    """A day of the collector's cache; money in minor units of `currency`.
+
+    A figure that could not be read is None.
+    """
 
     day: date
     currency: str
-    net_revenue: int
-    charges_count: int
+    net_revenue: int | None
+    charges_count: int | None
     complete: bool
     reason: str | None
 
@@ -162,14 +168,16 @@ def _metric(channel: Channel, day: date, of: _Of) -> Metric:
     )
 
 
-def _daily(channel: Channel, day: date, pick: Callable[[DailyRow], int]) -> _Figure:
+def _daily(
+    channel: Channel, day: date, pick: Callable[[DailyRow], int | None]
+) -> _Figure:
     """Return a figure of the daily cache."""
     row = channel.daily.get(day)
     if row is None:
         return _missing(_why_absent(channel.daily, day, collecting=channel.collecting))
-    if row.reason in _ELSEWHERE:
+    if row.reason in _ELSEWHERE and pick(row) is not None:
         return _Figure(pick(row), "ok", None)
-    return _judged(pick(row), row)
+    return _judged(channel, pick(row), row)
 
 
 def _movement(
@@ -183,16 +191,23 @@ def _movement(
         row.reason == "BEFORE_HISTORY" or row.reason.endswith("_PERMISSION")
     ):
         return _missing(row.reason)
-    return _judged(pick(row), row)
+    return _judged(channel, pick(row), row)
 
 
-def _judged(value: int | None, row: DailyRow | MovementRow) -> _Figure:
+def _judged(
+    channel: Channel, value: int | None, row: DailyRow | MovementRow
+) -> _Figure:
     """Return a stored value, or None where it is not yet the day's."""
     if row.complete:
         return _Figure(value, "ok", None)
-    if row.reason in _OPEN:
-        return _Figure(None, "stale", row.reason)
-    return _Figure(value, "missing" if value is None else "partial", row.reason)
+    if row.reason not in _OPEN:
+        return _Figure(value, "missing" if value is None else "partial", row.reason)
+    waits = row.reason == "ARRIVES_TOMORROW" and channel.source != _A_DAY_BEHIND
+    return _Figure(
+        value=None,
+        status="missing" if value is None else "stale",
+        reason="CRON_PENDING" if waits else row.reason,
+    )
 
 
 def _missing(reason: str) -> _Figure:

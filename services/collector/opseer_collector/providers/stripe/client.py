@@ -12,10 +12,9 @@ import aiohttp
 import msgspec
 import structlog
 
-from opseer_collector.domain.fetching import ProviderAwayError
+from opseer_collector.domain.fetching import Key, ProviderAwayError
 from opseer_collector.providers.stripe.errors import UnreadableError, refusal
 from opseer_collector.providers.stripe.pace import Pacer
-from opseer_common.sealing import Secret
 
 VERSION: Final = "2025-08-27.basil"
 """The last version that shows coupons inline in lists (docs/decisions)."""
@@ -74,7 +73,7 @@ class StripeClient:
         self,
         session: aiohttp.ClientSession,
         base: str,
-        key: Secret,
+        key: Key,
         pacer: Pacer,
         sleep: Sleep = asyncio.sleep,
     ) -> None:

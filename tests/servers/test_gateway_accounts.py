@@ -1,0 +1,256 @@
+"""Signing up, in and out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from opseer_common.clock import utc_now
+from opseer_common.demo_account import ensure_demo_account
+from opseer_common.testing.gateway import (
+    PASSWORD,
+    SETUP_CODE,
+    Owner,
+    RunningGateway,
+)
+
+ROW = "/api/v1/integrations/stripe"
+LOGIN = "/api/v1/auth/login"
+
+
+@pytest.fixture
+async def owner(gateway: RunningGateway) -> Owner:
+    """Return a signed-up account."""
+    return await gateway.sign_up()
+
+
+def setup_body(**other: str) -> dict[str, str]:
+    """Return a set-up request."""
+    body = {"setup_code": SETUP_CODE, "email": "a@example.com", "password": PASSWORD}
+    return body | other
+
+
+@pytest.mark.parametrize(
+    ("other", "status", "code"),
+    [
+        ({"setup_code": "wrong"}, 403, "INVALID_SETUP_CODE"),
+        ({"setup_code": ""}, 403, "INVALID_SETUP_CODE"),
+        ({"email": "nobody"}, 422, "INVALID_EMAIL"),
+        ({"password": "7 chars"}, 422, "INVALID_PASSWORD"),
+        ({"password": "x" * 1025}, 422, "INVALID_PASSWORD"),
+        ({"plan": "max"}, 422, "UNKNOWN_FIELD"),
+    ],
+)
+async def test_refused_setup(
+    gateway: RunningGateway, other: dict[str, str], status: int, code: str
+) -> None:
+    """A set-up that is wrong makes no account."""
+    answer = await gateway.call("POST", "/api/v1/setup", json=setup_body(**other))
+    assert (answer.status, answer.code) == (status, code)
+    assert not await gateway.fetch("SELECT 1 FROM gateway.account")
+
+
+async def test_setup_once(start_gateway: Any) -> None:
+    """The first account closes the door, also for one that came at the same time."""
+    gateway = await start_gateway(signup="closed")
+    answers = await asyncio.gather(
+        *(
+            gateway.call(
+                "POST", "/api/v1/setup", json=setup_body(email=f"{n}@example.com")
+            )
+            for n in range(4)
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [201, 403, 403, 403]
+    late = await gateway.call("POST", "/api/v1/setup", json=setup_body())
+    assert (late.status, late.code) == (403, "SIGNUP_CLOSED")
+    (account,) = await gateway.fetch("SELECT plan, demo FROM gateway.account")
+    assert tuple(account) == ("max", False)
+
+
+async def test_demo_is_not_the_first_account(start_gateway: Any) -> None:
+    """The demo's account leaves the door open for the first real one."""
+    gateway = await start_gateway(signup="closed")
+    await ensure_demo_account(gateway.admin_url, clock=utc_now)
+    answer = await gateway.call("POST", "/api/v1/setup", json=setup_body())
+    assert answer.status == 201
+
+
+async def test_email_is_taken(gateway: RunningGateway, owner: Owner) -> None:
+    """One address is one user, whatever its case."""
+    body = setup_body(email="OWNER@example.com")
+    answer = await gateway.call("POST", "/api/v1/setup", json=body)
+    assert (answer.status, answer.code) == (409, "EMAIL_TAKEN")
+
+
+async def test_secrets_are_hashed(gateway: RunningGateway, owner: Owner) -> None:
+    """Neither password nor tokens are in the database."""
+    session = await gateway.sign_in(owner)
+    rows = [
+        *await gateway.fetch("SELECT * FROM gateway.app_user"),
+        *await gateway.fetch("SELECT * FROM gateway.api_token"),
+        *await gateway.fetch("SELECT * FROM gateway.session"),
+    ]
+    text = str([dict(row) for row in rows])
+    for secret in (PASSWORD, owner.token, session["Cookie"].partition("=")[2]):
+        assert secret not in text
+    assert "$argon2id$v=19$m=47104,t=1,p=1$" in text
+
+
+async def test_session(gateway: RunningGateway, owner: Owner) -> None:
+    """A session opens the API; after signing out it is dead and the browser is told."""
+    session = await gateway.sign_in(owner)
+    assert (await gateway.call("GET", ROW, headers=session)).status == 200
+    left = await gateway.call("POST", "/api/v1/auth/logout", headers=session)
+    assert left.status == 204
+    assert "cookies" in left.headers["Clear-Site-Data"]
+    assert (await gateway.call("GET", ROW, headers=session)).status == 401
+
+
+async def test_each_sign_in_is_new(gateway: RunningGateway, owner: Owner) -> None:
+    """Signing in gives a token that was not there before, whatever was sent."""
+    first = await gateway.sign_in(owner)
+    body = {"email": owner.email, "password": PASSWORD}
+    again = await gateway.call("POST", LOGIN, json=body, headers=first)
+    assert again.cookies["opseer_session"] != first["Cookie"].partition("=")[2]
+
+
+@pytest.mark.parametrize(
+    ("created", "seen"), [("14 days 1 minute", "14 days 1 minute"), ("30 days", "0")]
+)
+async def test_sessions_end(
+    gateway: RunningGateway, owner: Owner, created: str, seen: str
+) -> None:
+    """A session ends after 14 days without use, and after 30 days in any case."""
+    session = await gateway.sign_in(owner)
+    await gateway.fetch(
+        f"""
+        UPDATE gateway.session SET created_at = now() - interval '{created}',
+            seen_at = now() - interval '{seen}'
+        """  # noqa: S608 - the test's own words
+    )
+    assert (await gateway.call("GET", ROW, headers=session)).status == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer ops_" + "A" * 43},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": "Basic b3BzOm9wcw=="},
+        {"Cookie": "opseer_session=" + "A" * 43},
+        {"Cookie": "opseer_session=%00"},
+    ],
+)
+async def test_strangers(
+    gateway: RunningGateway, owner: Owner, headers: dict[str, str]
+) -> None:
+    """Who is not known is 401, on every route that is not public."""
+    for method, path in (
+        ("GET", "/api/v1/integrations"),
+        ("PUT", ROW),
+        ("GET", "/api/v1/mrr?source=stripe"),
+        ("GET", "/api/v1/reports/daily"),
+        ("GET", "/api/v1/tokens"),
+        ("POST", "/api/v1/auth/logout"),
+    ):
+        answer = await gateway.call(method, path, headers=headers)
+        assert (answer.status, answer.code) == (401, "UNAUTHENTICATED")
+
+
+async def test_two_session_cookies(gateway: RunningGateway, owner: Owner) -> None:
+    """Two session cookies are 400: one of them may be planted."""
+    session = await gateway.sign_in(owner)
+    both = {"Cookie": f"{session['Cookie']}; opseer_session=x"}
+    answer = await gateway.call("GET", ROW, headers=both)
+    assert (answer.status, answer.code) == (400, "DUPLICATE_COOKIE")
+
+
+async def test_unknown_user_and_wrong_password(
+    gateway: RunningGateway, owner: Owner
+) -> None:
+    """An unknown address is answered exactly like a wrong password."""
+    bodies = (
+        {"email": owner.email, "password": "wrong password"},
+        {"email": "nobody@example.com", "password": "wrong password"},
+    )
+    answers = [await gateway.call("POST", LOGIN, json=body) for body in bodies]
+    assert {(a.status, a.code, a.json["detail"]) for a in answers} == {
+        (401, "INVALID_CREDENTIALS", "The e-mail address or the password is wrong.")
+    }
+
+
+async def test_guessing_is_slowed_down(gateway: RunningGateway, owner: Owner) -> None:
+    """After 20 wrong tries in an hour even the right password is 429."""
+    wrong = {"email": owner.email, "password": "wrong password"}
+    for _ in range(20):
+        assert (await gateway.call("POST", LOGIN, json=wrong)).status == 401
+    right = {"email": owner.email, "password": PASSWORD}
+    answer = await gateway.call("POST", LOGIN, json=right)
+    assert (answer.status, answer.code) == (429, "RATE_LIMITED")
+    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+
+
+async def test_password_change(gateway: RunningGateway, owner: Owner) -> None:
+    """Changing the password needs the current one and ends every other session."""
+    mine, other = await gateway.sign_in(owner), await gateway.sign_in(owner)
+    path = "/api/v1/auth/password"
+    wrong = {"current_password": "wrong", "new_password": "another password"}
+    answer = await gateway.call("POST", path, json=wrong, headers=mine)
+    assert (answer.status, answer.code) == (422, "WRONG_PASSWORD")
+    right = wrong | {"current_password": PASSWORD}
+    answer = await gateway.call("POST", path, json=right, headers=mine)
+    assert answer.status == 204
+    for old in (mine, other):
+        assert (await gateway.call("GET", ROW, headers=old)).status == 401
+    new = {"Cookie": f"opseer_session={answer.cookies['opseer_session']}"}
+    assert (await gateway.call("GET", ROW, headers=new)).status == 200
+
+
+async def test_tokens(gateway: RunningGateway, owner: Owner) -> None:
+    """An API token is shown once, listed by its hint, and dead when deleted."""
+    path = "/api/v1/tokens"
+    made = await gateway.call("POST", path, owner=owner, json={"name": "ci"})
+    assert made.status == 201
+    token = Owner(owner.account_id, made.json["token"], owner.email)
+    listed = (await gateway.call("GET", path, owner=token)).json["tokens"]
+    assert [one["name"] for one in listed] == ["first token", "ci"]
+    assert made.json["token"] not in str(listed)
+    one = f"{path}/{made.json['token_id']}"
+    stranger = await gateway.sign_up("stranger@example.com")
+    assert (await gateway.call("DELETE", one, owner=stranger)).status == 404
+    assert (await gateway.call("DELETE", one, owner=owner)).status == 204
+    assert (await gateway.call("DELETE", one, owner=owner)).status == 404
+    assert (await gateway.call("GET", path, owner=token)).status == 401
+
+
+async def test_demo_account(gateway: RunningGateway) -> None:
+    """The demo's token works; asking again gives a new one for the same account."""
+    first = await ensure_demo_account(gateway.admin_url, clock=utc_now)
+    again = await ensure_demo_account(gateway.admin_url, clock=utc_now)
+    assert again.account_id == first.account_id
+    statuses = [
+        (
+            await gateway.call("GET", ROW, headers={"Authorization": f"Bearer {token}"})
+        ).status
+        for token in (first.token, again.token)
+    ]
+    assert statuses == [401, 200]
+    login = {"email": "demo@opseer.local", "password": "!"}
+    assert (await gateway.call("POST", LOGIN, json=login)).status == 401
+
+
+async def test_demo_environment(start_gateway: Any) -> None:
+    """A demo account is connected through the demo's base and labelled demo."""
+    gateway = await start_gateway(stripe_api_base="http://127.0.0.1:9")
+    demo = await ensure_demo_account(gateway.admin_url, clock=utc_now)
+    owner = Owner(demo.account_id, demo.token, "")
+    body = {"api_key": "rk_" + "test_" + "A" * 24}
+    answer = await gateway.call("PUT", ROW, owner=owner, json=body)
+    assert answer.code == "PROVIDER_UNAVAILABLE"
+    second = await start_gateway(demo_api_base=gateway.provider_url)
+    answer = await second.call("PUT", ROW, owner=owner, json=body)
+    assert (answer.status, answer.json["environment"]) == (201, "demo")

@@ -1,0 +1,249 @@
+"""Subscriptions and events from Stripe's lists, and what is looked up beside them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from opseer_collector.domain.fetching import Request
+from opseer_collector.providers.stripe.billing import EVENT_TYPES, Billing
+from opseer_collector.providers.stripe.client import StripeClient
+from opseer_collector.providers.stripe.decode import Reader
+from opseer_collector.providers.stripe.errors import PermissionMissingError
+from opseer_common.contracts.subscription import Tier, UsageCharge
+from opseer_common.sealing import Secret
+
+if TYPE_CHECKING:
+    from tests.unit.collector.conftest import StandIn
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+AT = int(NOW.timestamp())
+
+
+def price(**changes: Any) -> dict[str, Any]:
+    """Return a monthly price of 10.00 dollars."""
+    recurring = {"interval": "month", "interval_count": 1, "usage_type": "licensed"}
+    return {
+        "id": "price_1",
+        "currency": "usd",
+        "unit_amount": 1000,
+        "recurring": recurring,
+        **changes,
+    }
+
+
+def item(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Return an item of one seat."""
+    return {"id": f"si_{number}", "quantity": 1, "price": price(), **changes}
+
+
+def subscription(*items: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return an active subscription."""
+    return {
+        "id": "sub_1",
+        "customer": "cus_1",
+        "status": "active",
+        "currency": "usd",
+        "created": AT - 1000,
+        "livemode": False,
+        "items": {"data": list(items) or [item()], "has_more": False},
+        **changes,
+    }
+
+
+def event(number: int, kind: str, at: int, shown: dict[str, Any]) -> dict[str, Any]:
+    """Return an event about a subscription."""
+    return {
+        "id": f"evt_{number}",
+        "created": at,
+        "type": f"customer.subscription.{kind}",
+        "livemode": False,
+        "data": {"object": shown},
+    }
+
+
+class Paths:
+    """Answers by path; a number is a refusal that names coupons."""
+
+    def __init__(self, **answers: Any) -> None:
+        """Take lists by the name of their endpoint."""
+        self.answers = answers
+        self.asked: list[web.Request] = []
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        """Answer one request."""
+        self.asked.append(request)
+        name = request.path.removeprefix("/v1/").replace("/", "_")
+        found = self.answers[name]
+        if callable(found):
+            found = found(request)
+        if isinstance(found, str):
+            message = f"Having the 'rak_{found}' permission would allow it"
+            return web.json_response({"error": {"message": message}}, status=403)
+        if isinstance(found, list):
+            found = {"data": found, "has_more": False}
+        return web.json_response(found)
+
+
+def billing(client: StripeClient) -> Billing:
+    """Return what reads, with a test key at noon."""
+    request = Request(
+        kind="first",
+        environment="test",
+        key=Secret("x"),
+        since=0,
+        until=AT,
+        events_since=AT - 30 * 86_400,
+        now=NOW,
+    )
+    return Billing(client, request, Reader(AT, livemode=False))
+
+
+async def test_live_subscriptions_come_with_their_discounts(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """Coupons are expanded in the one list call."""
+    coupon = {"id": "c", "percent_off": 50, "duration": "forever"}
+    shown = subscription(discounts=[{"id": "di_1", "coupon": coupon}])
+    paths = Paths(subscriptions=[shown])
+    stripe.answers.append(paths)
+    reading = billing(client)
+    await reading.read_live()
+    [found] = (await reading.normalised()).subscriptions
+    assert found.discounts[0].percent_off == "50"
+    assert paths.asked[0].query.getall("expand[]") == [
+        "data.discounts",
+        "data.items.data.discounts",
+    ]
+    assert "status" not in paths.asked[0].query
+
+
+async def test_without_the_right_to_coupons_the_list_is_read_plain(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """Subscriptions are shown before coupons, and that is noted."""
+
+    def refuse(request: web.Request) -> Any:
+        return "coupon_read" if "expand[]" in request.query else [subscription()]
+
+    stripe.answers.append(Paths(subscriptions=refuse))
+    reading = billing(client)
+    await reading.read_live()
+    assert len(reading.found.live) == 1
+    assert not reading.found.discounts_readable
+
+
+async def test_a_missing_right_to_subscriptions_is_told(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """It is not taken for the coupons' one."""
+    stripe.answers.append(Paths(subscriptions="subscription_read"))
+    with pytest.raises(PermissionMissingError):
+        await billing(client).read_live()
+
+
+async def test_items_beyond_the_first_page_are_followed(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """Stripe shows ten items of a subscription; all of them count."""
+    items = [item(number) for number in range(23)]
+    shown = subscription(*items[:10])
+    shown["items"]["has_more"] = True
+    stripe.answers.append(Paths(subscriptions=[shown], subscription_items=items))
+    reading = billing(client)
+    await reading.read_live()
+    [found] = (await reading.normalised()).subscriptions
+    assert [one.id for one in found.items] == [one["id"] for one in items]
+    assert found.items_complete
+
+
+async def test_tiers_are_looked_up_only_where_they_are_missing(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """Lists leave tiers out; each tiered price is asked for once."""
+    tiered = price(id="price_t", billing_scheme="tiered", tiers_mode="volume")
+    answer = {**tiered, "tiers": [{"up_to": None, "unit_amount": 7}]}
+    paths = Paths(
+        subscriptions=[
+            subscription(item(price=tiered)),
+            subscription(item(price=tiered), id="sub_2"),
+            subscription(id="sub_3"),
+        ],
+        prices_price_t=answer,
+    )
+    stripe.answers.append(paths)
+    reading = billing(client)
+    await reading.read_live()
+    found = (await reading.normalised()).subscriptions
+    assert [one.items[0].price.tiers for one in found] == [
+        (Tier(None, "7"),),
+        (Tier(None, "7"),),
+        None,
+    ]
+    assert len(paths.asked) == 2
+
+
+async def test_metered_items_bring_what_they_were_charged(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """The invoices of metered subscriptions are read, of others none."""
+    recurring = {"interval": "month", "usage_type": "metered"}
+    metered = item(price=price(recurring=recurring), quantity=None)
+    parent = {"subscription_item_details": {"subscription_item": "si_1"}}
+    invoice = {
+        "id": "in_1",
+        "created": AT - 500,
+        "status": "paid",
+        "billing_reason": "subscription_cycle",
+        "lines": {"data": [{"amount": 420, "parent": parent}], "has_more": False},
+    }
+    paths = Paths(
+        subscriptions=[subscription(metered), subscription(id="sub_2")],
+        invoices=[invoice],
+    )
+    stripe.answers.append(paths)
+    reading = billing(client)
+    await reading.read_live()
+    first, _ = (await reading.normalised()).subscriptions
+    assert first.items[0].usage == (UsageCharge(AT - 500, 420, "in_1"),)
+    assert [asked.query.get("subscription") for asked in paths.asked[1:]] == ["sub_1"]
+
+
+async def test_events_become_changes_in_the_order_they_apply(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """Of one second: created, updated, deleted, whatever the list's order."""
+    gone = subscription(status="canceled")
+    paths = Paths(
+        events=[
+            event(3, "deleted", AT - 50, gone),
+            event(1, "created", AT - 50, subscription()),
+            event(2, "updated", AT - 50, subscription()),
+        ]
+    )
+    stripe.answers.append(paths)
+    reading = billing(client)
+    await reading.read_events()
+    changes = (await reading.normalised()).changes
+    ordered = sorted(changes, key=lambda one: (one.at, one.position))
+    assert [one.kind for one in ordered] == ["created", "updated", "deleted"]
+    assert tuple(paths.asked[0].query.getall("types[]")) == EVENT_TYPES
+    assert len(EVENT_TYPES) <= 20
+
+
+async def test_one_unreadable_subscription_is_put_aside(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """The others are kept; the list does not count as whole."""
+    bad = subscription(item(price=price(unit_amount=None, currency=5)), id="sub_bad")
+    stripe.answers.append(Paths(subscriptions=[bad, subscription(), "no object"]))
+    reading = billing(client)
+    await reading.read_live()
+    batch = await reading.normalised()
+    assert [one.id for one in batch.subscriptions] == ["sub_1"]
+    assert "sub_bad" in {one.object_id for one in batch.quarantined}
+    assert len(batch.quarantined) == 2
+    assert not reading.found.live_whole
