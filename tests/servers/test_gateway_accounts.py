@@ -254,3 +254,27 @@ async def test_demo_environment(start_gateway: Any) -> None:
     second = await start_gateway(demo_api_base=gateway.provider_url)
     answer = await second.call("PUT", ROW, owner=owner, json=body)
     assert (answer.status, answer.json["environment"]) == (201, "demo")
+
+
+async def test_many_sign_ins_at_once(gateway: RunningGateway, owner: Owner) -> None:
+    """Of many sign-ins at once some get in and the rest are told to come again."""
+    body = {"email": owner.email, "password": PASSWORD}
+    answers = await asyncio.gather(
+        *(gateway.call("POST", LOGIN, json=body) for _ in range(40))
+    )
+    assert {answer.status for answer in answers} == {200, 503}
+    busy = next(answer for answer in answers if answer.status == 503)
+    assert (busy.code, busy.headers["Retry-After"]) == ("BUSY", "1")
+
+
+async def test_guessing_at_once(gateway: RunningGateway, owner: Owner) -> None:
+    """However many guesses come at once, no more than 20 an hour are tried."""
+    body = {"email": owner.email, "password": "wrong password"}
+    answers = [
+        answer
+        for _ in range(3)
+        for answer in await asyncio.gather(
+            *(gateway.call("POST", LOGIN, json=body) for _ in range(30))
+        )
+    ]
+    assert [answer.status for answer in answers].count(401) == 20

@@ -72,4 +72,7 @@ class Rounds:
         found = await self._connections.sweep(self._clock())
         if found:
             _log.warning("sweep made up for lost news", found=found)
+        stale = await self._connections.mark_stale(self._clock())
+        if stale:
+            _log.warning("figures are stale", connections=stale)
         await self._connections.tidy()

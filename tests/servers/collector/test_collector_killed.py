@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +35,22 @@ def environment_of(
     }
 
 
-async def start(environment: dict[str, str]) -> asyncio.subprocess.Process:
-    """Start a collector process."""
-    return await asyncio.create_subprocess_exec(
+@asynccontextmanager
+async def started(
+    environment: dict[str, str],
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a collector process; none is left behind."""
+    process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "opseer_collector"),
         env=environment,
         stderr=asyncio.subprocess.DEVNULL,
     )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_a_killed_process_leaves_a_run_that_another_finishes(
@@ -54,23 +65,21 @@ async def test_a_killed_process_leaves_a_run_that_another_finishes(
     environment = environment_of(database, bus, collector, tmp_path)
     made = await collector.connect()
     company.account.latency_ms = 100
-    first = await start(environment)
-    async with asyncio.timeout(30):
+    async with started(environment) as first, asyncio.timeout(30):
         while company.account.calls.total() < 5:
             await asyncio.sleep(0.01)
-    first.kill()
-    assert await first.wait() == -signal.SIGKILL
+        first.kill()
+        assert await first.wait() == -signal.SIGKILL
     assert (await collector.run(made))["state"] == "running"
     await collector.sealed.execute(
         "UPDATE collector.run SET leased_until = now() - interval '1 second'"
     )
     company.account.latency_ms = 0
-    second = await start(environment)
-    async with asyncio.timeout(30):
+    async with started(environment) as second, asyncio.timeout(30):
         while (await collector.connection(made))["state"] != "connected":
             await asyncio.sleep(0.05)
-    second.terminate()
-    assert await second.wait() == 0
+        second.terminate()
+        assert await second.wait() == 0
     collected_at = (await collector.connection(made))["last_collected_at"]
     assert await collector.figures(made) == company.truth(at=collected_at)
     assert (await collector.run(made))["fence"] == 2

@@ -295,3 +295,19 @@ async def test_pages_that_stay_unreadable_mark_their_days(
     rows = await collector.daily(made)
     assert {row["reason"] for row in rows} == {"QUARANTINE"}
     assert (await collector.connection(made))["flags"] == ["partial", "quarantine"]
+
+
+async def test_figures_that_grow_old_are_flagged_until_they_are_new(
+    company: StripeCompany, collector: Collector
+) -> None:
+    """28 hours without a collection are stale; the state stays; a round heals it."""
+    made = await collector.collect()
+    assert await collector.connections.mark_stale(company.now) == 0
+    company.now += timedelta(hours=29)
+    assert await collector.connections.mark_stale(company.now) == 1
+    assert await collector.connections.mark_stale(company.now) == 0
+    found = await collector.connection(made)
+    assert (found["state"], found["flags"]) == ("connected", ["stale"])
+    await collector.connections.start_rounds(company.now)
+    assert await collector.drive_all() == 1
+    assert (await collector.connection(made))["flags"] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ from opseer_collector.domain.records import Charge, Quarantined
 from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
 from opseer_collector.providers.stripe.errors import UnreadableError
-from opseer_collector.providers.stripe.pace import Pacer
 from opseer_collector.providers.stripe.walk import Listing, Walk, pages
 
 if TYPE_CHECKING:
@@ -198,14 +196,3 @@ async def test_pages_end_with_an_error_when_the_cursor_repeats(
     with pytest.raises(UnreadableError):
         async for _ in pages(client, PLACE, {}):
             pass
-
-
-async def test_calls_keep_their_distance() -> None:
-    """Never more than the rate in all, and 25 a second per endpoint."""
-    pacer, loop = Pacer(100), asyncio.get_running_loop()
-    begun = loop.time()
-    await asyncio.gather(*(pacer.turn("a") for _ in range(6)))
-    assert loop.time() - begun >= 5 / 25
-    begun = loop.time()
-    await asyncio.gather(*(pacer.turn(str(number)) for number in range(11)))
-    assert loop.time() - begun >= 10 / 100

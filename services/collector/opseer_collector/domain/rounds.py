@@ -12,6 +12,8 @@ from opseer_common.days import ONE_DAY, day_of, start_of
 
 _AFTER_MIDNIGHT: Final = timedelta(minutes=15)
 _SPREAD_SECONDS: Final = 3600
+STALE_AFTER: Final = timedelta(hours=28)
+"""Longer than from one round to the next, clock changes and waits included."""
 
 
 def next_round(now: datetime, tz: ZoneInfo, account_id: UUID, source: str) -> datetime:

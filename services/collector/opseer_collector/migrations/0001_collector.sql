@@ -231,7 +231,8 @@ CREATE VIEW collector.sweep_run AS
     SELECT run_id, account_id, source, created_at, state, not_before, leased_until
     FROM collector.run WHERE state IN ('queued', 'running');
 CREATE VIEW collector.sweep_connection AS
-    SELECT account_id, source, connection_id, next_run_at, settings_revision
+    SELECT account_id, source, connection_id, next_run_at, settings_revision,
+           last_collected_at, state = 'connected' AND NOT 'stale' = ANY(flags) AS fresh
     FROM collector.connection;
 GRANT SELECT ON collector.sweep_run, collector.sweep_connection TO opseer_collector;
 CREATE VIEW collector.v1_sweep_revision AS

@@ -7,7 +7,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from opseer_collector.domain.rounds import daily_run, next_round, settings_run
+from opseer_collector.domain.rounds import (
+    STALE_AFTER,
+    daily_run,
+    next_round,
+    settings_run,
+)
 from opseer_collector.store.runs import SCHEMA
 from opseer_common import inbox
 from opseer_common.contracts import (
@@ -149,8 +154,30 @@ class Connections:
                 await _purge(connection, place)
         return len(rows) + len(ended)
 
+    async def mark_stale(self, now: datetime) -> int:
+        """Flag connections whose figures are older than a round should leave them."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT account_id, source, connection_id FROM collector.sweep_connection
+                WHERE fresh AND last_collected_at < $1
+                """,
+                now - STALE_AFTER,
+            )
+        for row in rows:
+            async with self._database.transaction(row["account_id"]) as connection:
+                await connection.execute(
+                    """
+                    UPDATE collector.connection SET flags = flags || '{stale}'
+                    WHERE (account_id, source, connection_id) = ($1, $2, $3)
+                      AND NOT 'stale' = ANY(flags)
+                    """,
+                    *row.values(),
+                )
+        return len(rows)
+
     async def tidy(self) -> None:
-        """Forget handled messages that cannot come again, and runs long over."""
+        """Forget handled messages that cannot come again."""
         async with self._database.transaction() as connection:
             await inbox.forget_old(connection, SCHEMA)
 

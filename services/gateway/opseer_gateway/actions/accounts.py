@@ -157,17 +157,19 @@ class Entrance:
         """
         now = self._clock()
         name = email.strip().lower()
-        self._wrong_by_ip.check(ip, now)
-        self._wrong_by_account.check(name, now)
-        # Counted before the slow part, so that parallel tries count as well.
-        self._wrong_by_ip.count(ip, now)
-        self._wrong_by_account.count(name, now)
-        user = await self._accounts.find_user(email.strip())
-        known_hash = user.password_hash if user else None
-        if not await self._hasher.fits(known_hash, password) or user is None:
-            raise RefusedError(
-                "INVALID_CREDENTIALS", "The e-mail address or the password is wrong."
-            )
+        with (
+            self._wrong_by_ip.attempt(ip, now),
+            self._wrong_by_account.attempt(name, now),
+        ):
+            user = await self._accounts.find_user(email.strip())
+            known_hash = user.password_hash if user else None
+            if not await self._hasher.fits(known_hash, password) or user is None:
+                self._wrong_by_ip.count(ip, now)
+                self._wrong_by_account.count(name, now)
+                raise RefusedError(
+                    "INVALID_CREDENTIALS",
+                    "The e-mail address or the password is wrong.",
+                )
         self._wrong_by_account.forget(name)
         self._wrong_by_ip.forget(ip)
         if self._hasher.is_outdated(user.password_hash):

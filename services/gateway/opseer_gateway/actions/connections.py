@@ -106,7 +106,7 @@ class Connections:
 
         def check(before: Connection | None) -> None:
             if not replace:
-                check_fits(key.livemode, before)
+                check_fits(key_livemode=key.livemode, existing=before)
 
         return await self._store.replace(
             account_id,

@@ -169,15 +169,6 @@ class Known(msgspec.Struct, frozen=True):
             else "unknown"
         )
 
-    def open_run_id(self, kinds: frozenset[str]) -> UUID | None:
-        """Return the run asked for last, if it is of `kinds` and not over."""
-        if self.connection is None or self.connection.run_kind not in kinds:
-            return None
-        asked = self.connection.run_id
-        run = next((run for run in self.runs if run.run_id == asked), None)
-        is_open = run is None or run.state in _OPEN
-        return asked if is_open else None
-
 
 def describe(known: Known, now: datetime) -> Integration:
     """Return the row of the API for what is `known`."""
@@ -247,7 +238,7 @@ def _how_far(run: Run, now: datetime) -> Progress:
     return Progress(run.stage, run.done, run.total, left)
 
 
-def check_fits(key_livemode: bool, existing: Connection | None) -> None:  # noqa: FBT001
+def check_fits(*, key_livemode: bool, existing: Connection | None) -> None:
     """Refuse a key of the other mode than the connected one (MODE_MISMATCH)."""
     if existing is not None and existing.livemode != key_livemode:
         raise RefusedError(

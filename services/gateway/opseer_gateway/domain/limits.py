@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from opseer_gateway.domain.refusals import WaitError
@@ -22,6 +24,25 @@ class Window:
         self._limit = limit
         self._span = span
         self._seen: OrderedDict[str, deque[datetime]] = OrderedDict()
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def attempt(self, key: str, now: datetime) -> Iterator[None]:
+        """Make an attempt of `key` that may turn out to count.
+
+        Raises WaitError: RATE_LIMITED as `check` does, BUSY where the attempts that
+        are open now could use up what is left.
+        """
+        self.check(key, now)
+        if len(self._seen.get(key, ())) + self._open[key] >= self._limit:
+            raise WaitError("BUSY", "Too many attempts at once. Try again.", 1)
+        self._open[key] += 1
+        try:
+            yield
+        finally:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
 
     def check(self, key: str, now: datetime) -> None:
         """Raise WaitError(RATE_LIMITED) where `key` has used its attempts."""

@@ -94,7 +94,7 @@ class DashboardPages:
             request,
             "dashboard",
             error=error,
-            banner=view.banner(integration),
+            banner=view.banner(integration, visitor),
             integration=integration,
             state=view.state(integration),
             progress=view.progress(integration),

@@ -15,6 +15,7 @@ from opseer_gateway.domain.integrations import (
     STRIPE_PERMISSIONS,
     Integration,
 )
+from opseer_gateway.domain.visitors import Visitor
 
 NONE: Final = "—"
 _BANNERS: Mapping[str, str] = MappingProxyType({"test": "TEST MODE", "demo": "DEMO"})
@@ -74,9 +75,9 @@ COLUMNS: Final = (
 )
 
 
-def banner(integration: Integration) -> str | None:
+def banner(integration: Integration, visitor: Visitor) -> str | None:
     """Return what every page must say where the figures are not real money."""
-    return _BANNERS.get(integration.environment or "")
+    return _BANNERS.get("demo" if visitor.demo else integration.environment or "")
 
 
 def state(integration: Integration) -> str:

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -26,6 +27,8 @@ PAGE: Final = 100
 _MOST_PAGES: Final = 10_000
 _SIDE_BY_SIDE: Final = 8
 _PAGES_PER_WINDOW: Final = 4
+_MOST_PARTS: Final = 64
+_HEAD_SECONDS: Final = 2 * 86_400
 
 T = TypeVar("T")
 
@@ -196,17 +199,26 @@ class Walk(Generic[T]):
 
 
 def _cut(since: int, until: int, *, density: int) -> list[_Part]:
-    """Cut a window into parts, newest first, of some pages each.
+    """Cut a window into parts, newest first; `density` is the seconds of a page.
 
-    `density` is how many seconds the newest page covered.
+    The newest days, which people look at first, are cut into single pages, so that
+    they are read side by side; the rest into parts of some pages each.
     """
-    span = max(1, until - since)
-    count = max(1, min(64, span // (density * _PAGES_PER_WINDOW)))
-    edges = [since + span * number // count for number in range(count + 1)]
-    edges[-1] = until
+    head = max(since, until - _HEAD_SECONDS)
     return [
-        _Part(edges[number], edges[number + 1]) for number in reversed(range(count))
+        *_even(head, until, density),
+        *_even(since, head, density * _PAGES_PER_WINDOW),
     ]
+
+
+def _even(since: int, until: int, seconds: int) -> list[_Part]:
+    """Cut evenly into parts of about `seconds`, newest first; none of nothing."""
+    if until <= since:
+        return []
+    count = max(1, min(_MOST_PARTS, (until - since) // seconds))
+    edges = [since + (until - since) * number // count for number in range(count + 1)]
+    parts = [_Part(low, high) for low, high in pairwise(edges)]
+    return parts[::-1]
 
 
 def _around(when: list[int | None], number: int, part: _Part) -> tuple[int, int]:

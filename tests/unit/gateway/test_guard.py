@@ -1,0 +1,113 @@
+"""Connections that do not get to the point, with short timers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from opseer_gateway.web import bodies, guard
+from opseer_gateway.web.bodies import BodyTimer
+from opseer_gateway.web.problems import problems
+
+SHORT = 0.3
+HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\n"
+
+
+class QuickHandler(guard.GuardedHandler):
+    """Waits for a head for a moment only."""
+
+    __slots__ = ()
+    head_seconds = SHORT
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """Return the port of a guarded server that answers with what it got."""
+    monkeypatch.setattr(guard.GuardedServer, "handler", QuickHandler)
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    app = web.Application(middlewares=[problems, BodyTimer(SHORT).middleware])
+    app.router.add_post("/x", echo)
+    runner = guard.GuardedRunner(app, access_log=None, lingering_time=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield runner.addresses[0][1]
+    await runner.cleanup()
+
+
+async def send(port: int, *parts: bytes, pause: float = 0) -> bytes:
+    """Send parts with pauses; return the answer, nothing if cut off without one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(pause)
+        return await asyncio.wait_for(reader.read(2000), 5)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def test_production_timers() -> None:
+    """A head has 5 s, a body 10 s."""
+    assert (guard.HEAD_SECONDS, bodies.BODY_SECONDS) == (5, 10)
+
+
+async def test_silence(port: int) -> None:
+    """A connection that says nothing is closed."""
+    assert await send(port) == b""
+
+
+async def test_half_a_head(port: int) -> None:
+    """A head that is never finished is closed."""
+    assert await send(port, HEAD) == b""
+
+
+async def test_dripping_head(port: int) -> None:
+    """Single bytes do not wind the timer up."""
+    drip = [bytes([byte]) for byte in HEAD]
+    assert await send(port, *drip, pause=SHORT / 5) == b""
+
+
+async def test_dripping_body(port: int) -> None:
+    """A body that comes too slowly is 408 and the end of the connection."""
+    head = HEAD + b"Content-Length: 20\r\n\r\n"
+    answer = await send(port, head, b"a", b"b", pause=SHORT / 4)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"REQUEST_TIMEOUT" in answer
+
+
+async def test_slow_but_in_time(port: int) -> None:
+    """A request in several pieces is answered when each part is in time."""
+    parts = (HEAD, b"Content-Length: 2\r\n\r\n", b"ok")
+    answer = await send(port, *parts, pause=SHORT / 3)
+    assert answer.endswith(b"\r\n\r\nok")
+
+
+async def test_idle_between_requests(port: int) -> None:
+    """The head's timer does not run between two requests of a connection."""
+    request = HEAD + b"Content-Length: 2\r\n\r\nok"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(2):
+        writer.write(request)
+        assert (await reader.read(2000)).endswith(b"ok")
+        await asyncio.sleep(SHORT * 2)
+    writer.close()
+
+
+async def test_too_many_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit a new connection is closed at once."""
+    monkeypatch.setattr(guard, "MOST_CONNECTIONS", 2)
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    began = asyncio.get_running_loop().time()
+    assert await send(port) == b""
+    assert asyncio.get_running_loop().time() - began < SHORT
+    for _, writer in held:
+        writer.close()
