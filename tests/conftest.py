@@ -123,6 +123,15 @@ def layout() -> Iterator[Layout]:
     shutil.rmtree(layout.root)
 
 
+@pytest.fixture(scope="module")
+def module_layout() -> Iterator[Layout]:
+    """Return a data directory for all tests of a module."""
+    layout = _made("opseer-one-")
+    yield layout
+    end_orphans(layout.run, print, postmaster=live_postmaster(layout))
+    shutil.rmtree(layout.root)
+
+
 @pytest.fixture(scope="session")
 def template(servers: Servers) -> Iterator[str]:
     """Return the name of a migrated database that others are copied from."""

@@ -278,3 +278,26 @@ async def test_guessing_at_once(gateway: RunningGateway, owner: Owner) -> None:
         )
     ]
     assert [answer.status for answer in answers].count(401) == 20
+
+
+async def guess(gateway: RunningGateway, name: str, forwarded: str) -> int:
+    """Guess a password from behind an address that a proxy names."""
+    body = {"email": f"{name}@example.com", "password": "wrong password"}
+    headers = {"X-Forwarded-For": forwarded}
+    return (await gateway.call("POST", LOGIN, json=body, headers=headers)).status
+
+
+async def test_guessing_from_one_place(gateway: RunningGateway) -> None:
+    """20 wrong tries from one place are enough, whichever users and whatever proxy."""
+    tries = [await guess(gateway, f"user{n}", f"192.0.2.{n}") for n in range(21)]
+    assert tries == [401] * 20 + [429]
+
+
+async def test_places_behind_a_proxy(start_gateway: Any) -> None:
+    """A trusted proxy's word counts: the last address that is not a proxy's."""
+    gateway = await start_gateway(trusted_proxies=("127.0.0.0/8",))
+    forwarded = "198.51.100.1, 192.0.2.7, 127.0.0.9"
+    tries = [await guess(gateway, f"user{n}", forwarded) for n in range(21)]
+    assert tries[-1] == 429
+    assert await guess(gateway, "other", "198.51.100.1, 192.0.2.8") == 401
+    assert await guess(gateway, "other", "198.51.100.99, 192.0.2.7") == 429

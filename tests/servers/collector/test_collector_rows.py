@@ -173,3 +173,33 @@ async def test_what_was_put_aside_marks_its_day_until_it_is_read(
     assert await collector.drive_all() == 1
     rows = await collector.sealed.fetch(query)
     assert [row["reason"] for row in rows] == ["ARRIVES_TOMORROW"]
+
+
+async def test_a_debit_that_bounced_counts_once_on_its_day(
+    collector: Collector,
+) -> None:
+    """A declined card on its own day; a bounced debit on the day it bounced alone."""
+    claim = await begin(collector)
+    at = int(datetime(2026, 11, 18, 12, tzinfo=UTC).timestamp())
+    bounced = at + 2 * 86_400
+    charges = [
+        Charge("ch_1", at, 900, "usd", "failed", True, None, None),  # noqa: FBT003
+        Charge("ch_2", at, 700, "usd", "failed", False, "card_declined", None),  # noqa: FBT003
+        Charge("ch_3", at, 500, "usd", "pending", False, None, None),  # noqa: FBT003
+    ]
+    moved = [
+        BalanceTransaction(
+            *("txn_1", at, 900, 0, 900, "usd", None, "charge", "payment", "ch_1")
+        ),
+        BalanceTransaction(
+            *("txn_2", bounced, -900, 0, -900, "usd", None),
+            *("charge_failure", "payment_failure_refund", "ch_1"),
+        ),
+    ]
+    await collector.rows.store(claim, Batch(transactions=moved, charges=charges))
+    await publish(collector, claim, currencies=frozenset({"usd"}))
+    rows = await collector.sealed.fetch(
+        "SELECT failed_payments, net_revenue_minor FROM collector.revenue_daily_cache"
+        " WHERE day BETWEEN '2026-11-18' AND '2026-11-20' ORDER BY day"
+    )
+    assert [tuple(row) for row in rows] == [(1, 900), (0, 0), (1, -900)]

@@ -69,6 +69,28 @@ async def test_live_subscriptions_are_stored_as_they_are(
     assert changes[0]["count"] > 0
 
 
+async def test_customers_behind_changes_and_their_products_have_names(
+    company: StripeCompany, collector: Collector
+) -> None:
+    """Every product sold, and every customer whose subscription changed of late."""
+    made = await collector.collect()
+    rows = await collector.sealed.fetch(
+        "SELECT kind, id, name, email FROM collector.name WHERE connection_id = $1",
+        made.connection_id,
+    )
+    books = company.simulation.books()
+    assert {row["id"]: row["name"] for row in rows if row["kind"] == "product"} == {
+        one.id: one.name for one in books.products.all() if one.name != "Onboarding"
+    }
+    changed = await collector.sealed.fetch(
+        "SELECT DISTINCT body #>> '{after,customer}' AS id"
+        " FROM collector.subscription_change"
+    )
+    assert {row["id"]: row["email"] for row in rows if row["kind"] == "customer"} == {
+        row["id"]: books.customers[row["id"]].email for row in changed
+    }
+
+
 async def test_progress_only_grows_and_ends(collector: Collector) -> None:
     """What is told grows up to its total, and the run's row says that it is done."""
     made = await collector.collect()

@@ -56,6 +56,16 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """What people call a `kind` (customer or product); e-mails are customers'."""
+
+    kind: str
+    id: str
+    name: str | None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """Something that could not be read: where and its hash, never its content.
 
@@ -79,6 +89,7 @@ class Batch:
     disputes: Sequence[Dispute] = ()
     subscriptions: Sequence[Subscription] = ()
     changes: Sequence[SubscriptionChange] = ()
+    names: Sequence[Name] = ()
     quarantined: Sequence[Quarantined] = ()
 
 

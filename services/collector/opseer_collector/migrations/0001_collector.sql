@@ -118,6 +118,18 @@ CREATE TABLE collector.subscription_change (
     body jsonb NOT NULL,
     PRIMARY KEY (account_id, source, connection_id, event_id));
 
+-- What people call a customer or a product; `email` only where the key may read it.
+CREATE TABLE collector.name (
+    account_id uuid NOT NULL,
+    source text NOT NULL,
+    connection_id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('customer', 'product')),
+    id text NOT NULL,
+    name text,
+    email text,
+    fence bigint NOT NULL,
+    PRIMARY KEY (account_id, source, connection_id, kind, id));
+
 -- One observed rate: minor units of `target` per minor unit of `origin`, as paid at `at`.
 CREATE TABLE collector.fx_rate (
     account_id uuid NOT NULL,
@@ -173,7 +185,7 @@ DECLARE
     own text;
 BEGIN
     FOREACH own IN ARRAY ARRAY['connection', 'run', 'balance_transaction', 'charge',
-        'dispute', 'subscription', 'subscription_change', 'fx_rate',
+        'dispute', 'subscription', 'subscription_change', 'name', 'fx_rate',
         'revenue_daily_cache', 'quarantine']
     LOOP
         PERFORM opseer.protect(('collector.' || own)::regclass, 'opseer_collector',
@@ -219,6 +231,34 @@ CREATE VIEW collector.v1_fx_rate WITH (security_invoker = true) AS
     SELECT account_id, source, connection_id, origin, target, at, rate, sample_id
     FROM collector.fx_rate;
 GRANT SELECT ON collector.fx_rate TO opseer_mrr;
+
+CREATE VIEW collector.v1_name WITH (security_invoker = true) AS
+    SELECT account_id, source, connection_id, kind, id, name, email
+    FROM collector.name;
+GRANT SELECT (account_id, source, connection_id, kind, id, name, email)
+    ON collector.name TO opseer_gateway;
+
+-- What stands behind a day: each movement of the balance, failed charge and dispute.
+-- `created` is unix seconds, `object_id` what the provider's dashboard shows.
+CREATE VIEW collector.v1_entry WITH (security_invoker = true) AS
+    SELECT account_id, source, connection_id, 'balance_transaction' AS kind, id, created,
+           amount_minor, currency, category, type AS detail, source_id AS object_id
+    FROM collector.balance_transaction
+    UNION ALL
+    SELECT account_id, source, connection_id, 'failed_charge', id, created,
+           amount_minor, currency, status, failure_code, id
+    FROM collector.charge WHERE status = 'failed'
+    UNION ALL
+    SELECT account_id, source, connection_id, 'dispute', id, created,
+           amount_minor, currency, status, reason, id
+    FROM collector.dispute;
+GRANT SELECT (account_id, source, connection_id, id, created, amount_minor, currency,
+    category, type, source_id) ON collector.balance_transaction TO opseer_gateway;
+GRANT SELECT (account_id, source, connection_id, id, created, amount_minor, currency,
+    status, failure_code) ON collector.charge TO opseer_gateway;
+GRANT SELECT (account_id, source, connection_id, id, created, amount_minor, currency,
+    status, reason) ON collector.dispute TO opseer_gateway;
+GRANT SELECT ON collector.v1_name, collector.v1_entry TO opseer_gateway;
 
 GRANT SELECT ON collector.v1_connection TO opseer_gateway, opseer_mrr, opseer_notifier;
 GRANT SELECT ON collector.v1_run TO opseer_gateway;

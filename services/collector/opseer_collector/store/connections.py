@@ -28,7 +28,7 @@ _SERVICE: Final = "collector"
 _TABLES: Final = (
     *("run", "connection", "balance_transaction", "charge", "dispute"),
     *("subscription", "subscription_change", "fx_rate", "revenue_daily_cache"),
-    "quarantine",
+    *("name", "quarantine"),
 )
 """Every table of a connection, the run first: who writes for it waits or is refused."""
 

@@ -59,6 +59,13 @@ _CHANGES: Final = f"""
     ON CONFLICT ({_OF}, event_id) DO UPDATE SET at = excluded.at,
         position = excluded.position, body = excluded.body
     """  # noqa: S608 - constants
+_NAMES: Final = f"""
+    INSERT INTO collector.name ({_OF}, fence, kind, id, name, email)
+    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::text[], $7::text[],
+        $8::text[])
+    ON CONFLICT ({_OF}, kind, id) DO UPDATE SET fence = excluded.fence,
+        name = excluded.name, email = excluded.email
+    """  # noqa: S608 - constants
 _QUARANTINED: Final = f"""
     INSERT INTO collector.quarantine ({_OF}, fence, at, endpoint, object_id, path,
         sha256, since, until)
@@ -80,6 +87,7 @@ _CHARGE_FIELDS: Final = (
 _DISPUTE_FIELDS: Final = (
     *("id", "created", "amount", "currency", "status", "reason", "charge"),
 )
+_NAME_FIELDS: Final = ("kind", "id", "name", "email")
 _ASIDE_FIELDS: Final = ("endpoint", "object_id", "path", "sha256", "since", "until")
 
 
@@ -100,6 +108,8 @@ class Rows:
             ):
                 columns = _columns(_unique(rows, ("id",)), fields)
                 await _run(connection, statement, claim, columns)
+            names = _columns(_unique(batch.names, ("kind", "id")), _NAME_FIELDS)
+            await _run(connection, _NAMES, claim, names)
             aside = _unique(batch.quarantined, ("endpoint", "object_id"))
             await _run(connection, _QUARANTINED, claim, _columns(aside, _ASIDE_FIELDS))
             await self._store_subscriptions(connection, claim, batch)

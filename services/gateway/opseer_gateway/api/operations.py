@@ -29,7 +29,7 @@ class OperationRoutes:
 
     def __init__(self, probes: dict[str, Probe], described: list[Route]) -> None:
         """Ask `probes` for readiness; describe `described` and these routes."""
-        self._probes = probes
+        self._probes = {part: _Asked(probe) for part, probe in probes.items()}
         self._openapi = msgspec.json.encode(openapi([*described, *self.routes()]))
 
     def routes(self) -> list[Route]:
@@ -52,7 +52,8 @@ class OperationRoutes:
         return answer(Health("ok"))
 
     async def _ready(self, _: web.Request) -> web.Response:
-        found = await asyncio.gather(*map(_ask, self._probes.values()))
+        asked = (probe.answers() for probe in self._probes.values())
+        found = await asyncio.gather(*asked)
         parts = dict(zip(self._probes, found, strict=True))
         if all(found):
             return answer(Health("ok", parts))
@@ -62,13 +63,28 @@ class OperationRoutes:
         return web.Response(body=self._openapi, content_type="application/json")
 
 
-async def _ask(probe: Probe) -> bool:
-    """Return whether a part answers in time."""
-    try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            return await probe()
-    except AWAY:
-        return False
+class _Asked:
+    """A probe that never keeps its caller: a part that hangs is not ready.
+
+    Cancelling does not help there: asyncpg waits for the server even then.
+    """
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._asking: asyncio.Task[bool] | None = None
+
+    async def answers(self) -> bool:
+        """Return whether the part answers in time; asks once at a time."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        done, _ = await asyncio.wait({self._asking}, timeout=_PROBE_SECONDS)
+        return bool(done) and self._asking.result()
+
+    async def _ask(self) -> bool:
+        try:
+            return await self._probe()
+        except AWAY:
+            return False
 
 
 def openapi(routes: list[Route]) -> dict[str, Any]:

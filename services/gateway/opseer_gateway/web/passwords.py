@@ -41,12 +41,15 @@ class Passwords:
     async def fits(self, password_hash: str | None, password: str) -> bool:
         """Return whether the password fits; None takes as long and never does."""
 
+        usable = password_hash is not None and password_hash.startswith("$argon2id$")
+
         def check() -> bool:
+            against = password_hash if usable and password_hash else self._nobody
             try:
-                self._argon2.verify(password_hash or self._nobody, _encoded(password))
+                self._argon2.verify(against, _encoded(password))
             except (VerificationError, InvalidHashError):
                 return False
-            return password_hash is not None
+            return usable
 
         return await self._run(check)
 

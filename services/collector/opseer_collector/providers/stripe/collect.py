@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -17,7 +18,7 @@ from opseer_collector.domain.fetching import (
     ProviderAwayError,
     Request,
 )
-from opseer_collector.domain.records import Batch, Fetched, Quarantined
+from opseer_collector.domain.records import Batch, Fetched, Name, Quarantined
 from opseer_collector.providers.stripe.billing import Billing
 from opseer_collector.providers.stripe.client import Place, Sleep, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
@@ -26,17 +27,11 @@ from opseer_collector.providers.stripe.errors import (
     PermissionMissingError,
     UnreadableError,
 )
+from opseer_collector.providers.stripe.names import Names, products_of
 from opseer_collector.providers.stripe.pace import Pacer
 from opseer_collector.providers.stripe.walk import Listing, Walk
 
-_PROBED: Final = (
-    "customers",
-    "payment_intents",
-    "payouts",
-    "products",
-    "invoices",
-    "prices",
-)
+_PROBED: Final = ("payment_intents", "payouts", "invoices", "prices")
 """Lists that a run does not walk: asked for one row, to know the permission."""
 _FAST: Final = {"live": 50, "test": 20, "demo": 20}
 _SLOW: Final = {"live": 8, "test": 4, "demo": 4}
@@ -218,12 +213,29 @@ class _Fetch:
         async with asyncio.TaskGroup() as group:
             group.create_task(live())
             group.create_task(events())
-        await self._intake.store(await billing.normalised())
+        batch = await billing.normalised()
+        await self._intake.store(batch)
+        await self._names(batch)
         for name in billing.found.missing:
             self._permissions[name] = "missing"
         self._lacking = not billing.found.discounts_readable
         if billing.found.live_whole:
             self._live_lists.add("subscriptions")
+
+    async def _names(self, batch: Batch) -> None:
+        """Look up what those behind the changes, and what they bought, are called."""
+        names = Names(self._client)
+        customers = frozenset(change.after.customer for change in batch.changes)
+        products = products_of(
+            [*batch.subscriptions, *(change.after for change in batch.changes)]
+        )
+
+        async def keep(looking: Coroutine[Any, Any, list[Name]]) -> None:
+            with contextlib.suppress(UnreadableError):
+                await self._intake.store(Batch(names=await looking))
+
+        await self._permitted("customers", keep(names.customers(customers)))
+        await self._permitted("products", keep(names.products(products)))
 
     async def _probes(self) -> None:
         """Learn of the permissions that no list of the run tells."""

@@ -206,7 +206,7 @@ def _cut(since: int, until: int, *, density: int) -> list[_Part]:
     """
     head = max(since, until - _HEAD_SECONDS)
     return [
-        *_even(head, until, density),
+        *_even(head, until, max(1, density * 4 // 5)),
         *_even(since, head, density * _PAGES_PER_WINDOW),
     ]
 

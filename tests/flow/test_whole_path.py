@@ -1,0 +1,339 @@
+"""The whole path as a user meets it: a key goes in, figures and the report come out.
+
+Real processes, real servers, HTTP only. What is expected comes from the ledger of the
+made-up company behind the simulator.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+
+from opseer_cli.layout import Layout
+
+KEY = "rk_" + "test_" + "Wholepath" * 4
+SETUP_CODE = "FLOW-TEST"
+LABELS = ["MRR", "Revenue", "Orders", "New Subs", "Churned"]
+# UTC+n is called Etc/GMT-n. This one has its noon about now, so that the newest ten
+# minutes, which a first collection holds back, are never the end of yesterday.
+ZONE = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"  # noqa: TID251 - the services' clock
+
+
+@dataclass(frozen=True)
+class System:
+    """A running Opseer with one account, and the simulator's truth."""
+
+    url: str
+    simulator: str
+    token: str
+    layout: Layout
+
+    def call(
+        self, method: str, path: str, body: dict[str, object] | None = None
+    ) -> tuple[int, Any]:
+        """Call the API and return status and body."""
+        return call(method, self.url + path, body, self.token)
+
+    def get(self, path: str) -> Any:
+        """Read something that is there."""
+        status, body = self.call("GET", path)
+        assert status == 200, body
+        return body
+
+    def truth(self, first: date, last: date) -> Any:
+        """Return what the company's own ledger says of its days."""
+        query = f"timezone={ZONE}&from={first}&to={last}"
+        return call("GET", f"{self.simulator}/_control/truth?{query}")[1]
+
+    def settle(self, seconds: float = 60) -> Any:
+        """Wait until nothing is under way."""
+        deadline = time.monotonic() + seconds
+        row = self.get("/api/v1/integrations/stripe")
+        while row["progress"] is not None:
+            assert time.monotonic() < deadline, row
+            time.sleep(0.1)
+            row = self.get("/api/v1/integrations/stripe")
+        return row
+
+
+def call(
+    method: str, url: str, body: dict[str, object] | None = None, token: str = ""
+) -> tuple[int, Any]:
+    """Send one JSON request and return status and JSON (or text)."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(url, data, headers, method=method)  # noqa: S310 - loopback
+    try:
+        with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+            status, text = answer.status, answer.read()
+    except HTTPError as error:
+        status, text = error.code, error.read()
+        error.close()
+    try:
+        return status, json.loads(text)
+    except ValueError:
+        return status, text.decode()
+
+
+def today() -> date:
+    """Return the day of ZONE."""
+    return datetime.now(ZoneInfo(ZONE)).date()  # noqa: TID251 - the services' clock
+
+
+@pytest.fixture(scope="module")
+def system(module_layout: Layout, tmp_path_factory: Any) -> Iterator[System]:
+    """Run Opseer and the simulator, connect, and have days of ZONE."""
+    folder: Path = tmp_path_factory.mktemp("simulator")
+    with ExitStack() as stack:
+        simulator = _simulator(folder, stack)
+        url = _opseer(module_layout, simulator, stack)
+        status, made = call(
+            "POST",
+            f"{url}/api/v1/setup",
+            {
+                "setup_code": SETUP_CODE,
+                "email": "founder@example.com",
+                "password": "correct horse battery",
+            },
+        )
+        assert status == 201, made
+        system = System(url, simulator, made["token"], module_layout)
+        path = "/api/v1/integrations/stripe"
+        status, row = system.call("PUT", path, {"api_key": KEY})
+        assert (status, row["state"]) == (201, "collecting")
+        system.settle()
+        assert system.call("PATCH", path, {"timezone": ZONE})[0] == 202
+        system.settle()
+        yield system
+
+
+def _simulator(folder: Path, stack: ExitStack) -> str:
+    """Start the company and return its URL."""
+    port_file = folder / "port.json"
+    epoch = today() - timedelta(days=130)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "opseer_simulator", "--port", "0"),
+            *("--port-file", str(port_file), "--seed", "11", "--key", KEY),
+            *("--epoch", str(epoch), "--customers", "120"),
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    deadline = time.monotonic() + 20
+    while not port_file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    url: str = json.loads(port_file.read_text("utf-8"))["url"]
+    return url
+
+
+def _opseer(layout: Layout, simulator: str, stack: ExitStack) -> str:
+    """Start `opseer up` against the simulator and return its URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = stack.enter_context(
+        (layout.root.parent / f"{layout.root.name}.log").open("w")
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from opseer_cli.main import app; app()", "up"],
+        env={
+            "PATH": os.defpath,
+            "OPSEER_DATA_DIR": str(layout.root),
+            "OPSEER_PORT": str(port),
+            "OPSEER_SETUP_CODE": SETUP_CODE,
+            "OPSEER_STRIPE_API_BASE": simulator,
+        },
+        stdout=log,
+        stderr=log,
+    )
+    stack.callback(output.unlink)
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if call("GET", f"{url}/readyz")[0] == 200:
+                return url
+        except OSError:
+            pass
+        assert process.poll() is None, output.read_text("utf-8")
+        time.sleep(0.1)
+    pytest.fail(output.read_text("utf-8"))
+
+
+def test_daily_rows_are_the_ledgers(system: System) -> None:
+    """Rule: 90 closed days, complete, each figure equal to the company's ledger."""
+    first, last = today() - timedelta(days=90), today() - timedelta(days=1)
+    answer = system.get(f"/api/v1/revenue/daily?source=stripe&from={first}&to={last}")
+    fields = [
+        *("date", "charges_count", "charges_amount", "refunds_count"),
+        *("refunds_amount", "net_revenue", "failed_payments", "disputes"),
+    ]
+    truth = system.truth(first, last)["days"]
+    assert len(truth) == 90
+    assert [{f: row[f] for f in fields} for row in answer["rows"]] == [
+        {f: day[f] for f in fields} for day in truth
+    ]
+    assert all(row["complete"] for row in answer["rows"])
+    assert {row["currency"] for row in answer["rows"]} == {"usd"}
+
+
+@pytest.mark.parametrize("grain", ["subscription", "customer"])
+def test_movements_are_the_ledgers(system: System, grain: str) -> None:
+    """Rule: 29 closed days of movements and snapshots equal the ledger, both grains."""
+    first, last = today() - timedelta(days=29), today() - timedelta(days=1)
+    answer = system.get(
+        f"/api/v1/mrr/movements?source=stripe&from={first}&to={last}&grain={grain}"
+    )
+    fields = [
+        *("new", "expansion", "contraction", "churned", "net"),
+        "of_which_reactivation",
+    ]
+    truth = system.truth(first, last)["days"]
+    assert [
+        (row["date"], row["snapshot"], {f: row[f] for f in fields})
+        for row in answer["rows"]
+    ] == [
+        (day["date"], day["mrr"], {f: day[f"grain_{grain}"][f] for f in fields})
+        for day in truth
+    ]
+    assert all(row["complete"] and row["fx"] == 0 for row in answer["rows"])
+
+
+def test_mrr_is_the_ledgers(system: System) -> None:
+    """Rule: MRR and active subscriptions equal the ledger, and the last snapshot."""
+    mrr = system.get("/api/v1/mrr?source=stripe")
+    truth = system.truth(today(), today())
+    assert (mrr["mrr"], mrr["active_subscriptions"], mrr["complete"]) == (
+        truth["mrr"],
+        truth["active_subscriptions"],
+        True,
+    )
+    rows = system.get(f"/api/v1/mrr/movements?source=stripe&from={today()}")["rows"]
+    assert rows[-1]["snapshot"] == mrr["mrr"]
+
+
+def test_the_report_of_yesterday_is_the_ledgers(system: System) -> None:
+    """Rule: five numbers, labelled and ordered as the description says, all true."""
+    yesterday = today() - timedelta(days=1)
+    report = system.get(f"/api/v1/reports/daily?date={yesterday}")
+    [channel] = report["channels"]
+    [day] = system.truth(yesterday, yesterday)["days"]
+    assert [metric["label"] for metric in channel["metrics"]] == LABELS
+    assert [metric["value"] for metric in channel["metrics"]] == [
+        day["mrr"],
+        day["net_revenue"],
+        day["charges_count"],
+        day["new_subs"],
+        day["churned_subs"],
+    ]
+    assert report["title"] == "📊 Opseer Revenue Daily Report · TEST MODE"
+    text = system.get(f"/api/v1/reports/daily?date={yesterday}&format=text")
+    assert text.startswith(report["title"])
+    assert [line.split("  ")[0] for line in text.splitlines()[4:9]] == LABELS
+
+
+def test_refresh_reads_all_again_and_changes_nothing(system: System) -> None:
+    """Rule: a Refresh is a run of its own and ends with the same closed days."""
+    path = f"/api/v1/revenue/daily?source=stripe&to={today() - timedelta(days=1)}"
+    before = system.get(path)["rows"]
+    status, asked = system.call("POST", "/api/v1/integrations/stripe/refresh")
+    row = system.get("/api/v1/integrations/stripe")
+    assert status == 202
+    assert row["run_id"] == asked["run_id"]
+    assert row["progress"] is not None
+    system.settle()
+    assert system.get(path)["rows"] == before
+
+
+def test_a_killed_service_comes_back(system: System) -> None:
+    """Rule: kill -9 of each service in a Refresh changes no figure."""
+    path = f"/api/v1/revenue/daily?source=stripe&to={today() - timedelta(days=1)}"
+    before = system.get(path)["rows"]
+    assert system.call("POST", "/api/v1/integrations/stripe/refresh")[0] == 202
+    for name in ("mrr", "notifier", "gateway"):
+        note = json.loads((system.layout.run / f"{name}.json").read_text("utf-8"))
+        os.kill(note["pid"], 9)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if call("GET", f"{system.url}/readyz")[0] == 200:
+                break
+        except OSError:
+            time.sleep(0.2)
+    system.settle()
+    assert system.get(path)["rows"] == before
+
+
+async def test_a_disconnect_leaves_nothing(system: System) -> None:
+    """Rule: no number at once, no row within 5 s, and a new connect starts anew."""
+    assert system.call("DELETE", "/api/v1/integrations/stripe")[0] == 204
+    row = system.get("/api/v1/integrations/stripe")
+    daily = system.get("/api/v1/revenue/daily?source=stripe")
+    mrr = system.get("/api/v1/mrr?source=stripe")
+    moves = system.get("/api/v1/mrr/movements?source=stripe")
+    assert row["state"] == "disconnected"
+    assert (daily["rows"], moves["rows"]) == ([], [])
+    numbers = [v for v in mrr.values() if isinstance(v, int) and v is not False]
+    assert numbers == []
+    await _no_row_left(system)
+    path = "/api/v1/integrations/stripe"
+    assert system.call("PUT", path, {"api_key": KEY})[0] == 201
+    system.settle()
+    assert system.get("/api/v1/mrr?source=stripe")["mrr"] is not None
+
+
+async def _no_row_left(system: System) -> None:
+    """Look into every table that holds rows of a connection."""
+    password = (system.layout.secrets / "postgres-admin-password").read_text("ascii")
+    port = (system.layout.run / "postgres-port").read_text("ascii")
+    admin = await asyncpg.connect(
+        host="127.0.0.1",
+        port=int(port),
+        user="opseer_admin",
+        password=password,
+        database="opseer",
+    )
+    tables = await admin.fetch(
+        """
+        SELECT a.attrelid::regclass::text AS name FROM pg_attribute a
+        JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+        WHERE a.attname = 'connection_id' AND c.relnamespace::regnamespace::text
+              IN ('gateway', 'collector', 'mrr', 'notifier')
+        """
+    )
+    left = {}
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        left = {
+            row["name"]: count
+            for row in tables
+            if (count := await admin.fetchval(f"SELECT count(*) FROM {row['name']}"))  # noqa: S608
+        }
+        if not left:
+            break
+    await admin.close()
+    assert len(tables) > 10
+    assert left == {}
