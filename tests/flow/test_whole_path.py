@@ -152,9 +152,8 @@ def _opseer(layout: Layout, simulator: str, stack: ExitStack) -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = stack.enter_context(
-        (layout.root.parent / f"{layout.root.name}.log").open("w")
-    )
+    output = layout.root.with_suffix(".log")
+    log = stack.enter_context(output.open("w"))
     process = subprocess.Popen(
         [sys.executable, "-c", "from opseer_cli.main import app; app()", "up"],
         env={

@@ -29,6 +29,9 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.DiskFullError,
+    # A connection that is cut in mid-query ends in one of these two as well.
+    asyncpg.QueryCanceledError,
+    asyncpg.InternalClientError,
 )
 """Trouble with the database itself: tried again, never held against a message."""
 

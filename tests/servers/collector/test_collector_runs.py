@@ -80,7 +80,9 @@ async def test_customers_behind_changes_and_their_products_have_names(
     )
     books = company.simulation.books()
     assert {row["id"]: row["name"] for row in rows if row["kind"] == "product"} == {
-        one.id: one.name for one in books.products.all() if one.name != "Onboarding"
+        one.id: one.name
+        for one in books.products.all()
+        if one.name != "Onboarding workshop"
     }
     changed = await collector.sealed.fetch(
         "SELECT DISTINCT body #>> '{after,customer}' AS id"

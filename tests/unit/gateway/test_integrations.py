@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from opseer_common.contracts import Source
 from opseer_common.errors import RefusedError
@@ -90,6 +91,20 @@ def test_run_is_over() -> None:
     row = describe(known(run(ASKED, "done")), NOW)
     assert (row.state, row.progress, row.run_id) == ("connected", None, ASKED)
     assert row.flags == ("partial",)
+
+
+def test_figures_follow_the_run() -> None:
+    """A run is not over before MRR and report follow from it."""
+    behind = structs.replace(COLLECTING, derived_after=NOW - timedelta(seconds=2))
+    row = describe(known(run(ASKED, "done"), collecting=behind), NOW)
+    assert row.progress == Progress("computing", 9, 9, 0)
+
+
+def test_a_service_that_is_down_is_not_waited_for() -> None:
+    """After a minute the figures speak for themselves."""
+    behind = structs.replace(COLLECTING, derived_after=NOW - timedelta(seconds=61))
+    row = describe(known(run(ASKED, "done"), collecting=behind), NOW)
+    assert row.progress is None
 
 
 def test_time_left() -> None:

@@ -44,6 +44,9 @@ State = Literal["collecting", "connected", "auth_failed", "disconnected"]
 Environment = Literal["live", "test", "demo"]
 RunKind = Literal["first", "refresh", "recompute"]
 
+# MRR and report follow a collection within a second; a service that is down is not
+# waited for, and its figures say for themselves how old they are.
+_DERIVED_WITHIN = timedelta(seconds=60)
 _STALE_AFTER = timedelta(hours=26)
 _OPEN = frozenset({"queued", "running"})
 
@@ -82,6 +85,8 @@ class Collecting(msgspec.Struct, frozen=True):
     next_run_at: datetime | None
     last_error_code: str | None
     last_error_detail: str | None
+    derived_after: datetime | None = None
+    """End of the newest run while MRR and report do not follow from it yet."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -226,6 +231,9 @@ def _progress(known: Known, now: datetime) -> tuple[UUID | None, Progress | None
         return asked, _how_far(runs[asked], now)
     if still_open:
         return still_open[0].run_id, _how_far(still_open[0], now)
+    ended = known.collecting.derived_after
+    if ended is not None and now - ended < _DERIVED_WITHIN:
+        return asked, Progress("computing", runs[asked].total, runs[asked].total, 0)
     return asked, None
 
 

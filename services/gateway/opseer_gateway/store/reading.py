@@ -35,8 +35,14 @@ class Reader:
         row = await self._transaction.fetchrow(
             """
             SELECT state, flags, settlement_currency, permissions, last_collected_at,
-                   next_run_at, last_error_code, last_error_detail
-            FROM collector.v1_connection
+                   next_run_at, last_error_code, last_error_detail,
+                   (SELECT max(r.finished_at) FROM collector.v1_run r
+                    WHERE r.connection_id = c.connection_id AND r.state = 'done'
+                      AND NOT EXISTS (
+                        SELECT FROM notifier.v1_built_from b
+                        WHERE b.connection_id = c.connection_id
+                          AND b.mrr_revision >= c.revision)) AS derived_after
+            FROM collector.v1_connection c
             WHERE account_id = $1 AND source = $2 AND connection_id = $3
             """,
             self._account_id,

@@ -43,6 +43,13 @@ GRANT USAGE ON SCHEMA notifier TO opseer_gateway;
 GRANT SELECT ON notifier.report TO opseer_gateway;
 GRANT SELECT ON notifier.v1_report TO opseer_gateway;
 
+CREATE VIEW notifier.v1_built_from WITH (security_invoker = true) AS
+    SELECT account_id, source, connection_id, collected_revision, mrr_revision
+    FROM notifier.built_from;
+GRANT SELECT (account_id, source, connection_id, collected_revision, mrr_revision)
+    ON notifier.built_from TO opseer_gateway;
+GRANT SELECT ON notifier.v1_built_from TO opseer_gateway;
+
 CREATE VIEW notifier.sweep_built_from AS
     SELECT account_id, source, connection_id, collected_revision, mrr_revision,
            next_day_at
