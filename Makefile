@@ -63,14 +63,20 @@ up: ## Run in containers: official Postgres and NATS, our image four times
 down: ## Stop the containers; their data stay
 	$(COMPOSE) down
 
-# Needs uv. Names and hashes only: the files name no index.
+# Needs uv. Names and hashes only: the files name no index. The image's two are cut
+# from run.txt, so that containers run what the tests ran.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-annotate \
-	--extra embedded pyproject.toml
+	--generate-hashes --no-header --no-annotate
 .PHONY: lock
 lock: ## Pin the packages again in requirements/
-	$(LOCK) requirements/build.in --output-file requirements/run.txt
-	$(LOCK) requirements/build.in requirements/dev.in --output-file requirements/dev.txt
+	$(LOCK) --extra embedded pyproject.toml requirements/build.in \
+	  --output-file requirements/run.txt
+	$(LOCK) --extra embedded pyproject.toml requirements/build.in requirements/dev.in \
+	  --output-file requirements/dev.txt
+	$(LOCK) --extra cli pyproject.toml --constraint requirements/run.txt \
+	  --output-file requirements/service.txt
+	$(LOCK) requirements/build.in --constraint requirements/run.txt \
+	  --output-file requirements/build.txt
 
 .PHONY: clean
 clean: ## Remove .venv and caches; .opseer/ stays

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -283,6 +284,18 @@ def test_a_killed_service_comes_back(system: System) -> None:
         except OSError:
             time.sleep(0.2)
     system.settle()
+    assert system.get(path)["rows"] == before
+
+
+def test_a_wiped_bus_loses_no_figure(system: System) -> None:
+    """Rule: Postgres is the record; a bus that lost its disk is laid down again."""
+    path = f"/api/v1/revenue/daily?source=stripe&to={today() - timedelta(days=1)}"
+    before = system.get(path)["rows"]
+    note = json.loads((system.layout.run / "nats.json").read_text("utf-8"))
+    os.kill(note["pid"], 9)
+    shutil.rmtree(system.layout.nats / "jetstream")
+    assert system.call("POST", "/api/v1/integrations/stripe/refresh")[0] == 202
+    system.settle(seconds=100)
     assert system.get(path)["rows"] == before
 
 

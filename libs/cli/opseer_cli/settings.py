@@ -23,6 +23,7 @@ _SERVICES: Mapping[str, type] = {
 _WIRED = frozenset(
     {
         "OPSEER_DATABASE_URL",
+        "OPSEER_DATABASE_URL_FILE",
         "OPSEER_NATS_URL",
         "OPSEER_NATS_SEED_FILE",
         "OPSEER_READY_FILE",
@@ -41,12 +42,16 @@ class Settings:
     """What the administrator set; see docs/SETTINGS.md."""
 
     data_dir: Path = env("OPSEER_DATA_DIR", Path, default=Path(".opseer"))
-    database_url: str | None = env("DATABASE_URL", default=None)
+    secrets_dir: Path | None = env("OPSEER_SECRETS_DIR", Path, default=None)
+    database_url: str | None = env(
+        "DATABASE_URL", default=None, file="DATABASE_URL_FILE"
+    )
     nats_url: str | None = env("NATS_URL", default=None)
     host: str = env("OPSEER_HOST", default="127.0.0.1")
     port: int = env("OPSEER_PORT", settings.port, default=8080)
     public_url: str | None = env("OPSEER_PUBLIC_URL", settings.base_url, default=None)
     setup_code: str | None = env("OPSEER_SETUP_CODE", default=None)
+    default_plan: str = env("OPSEER_DEFAULT_PLAN", default="max")
     token: str | None = env("OPSEER_TOKEN", default=None)
     once: bool = env("ONCE", lambda text: text not in {"0", "no"}, default=False)
 

@@ -173,8 +173,17 @@ class Supervisor:
             delay = min(2 * delay, _LONGEST_DELAY)
             try:
                 await self._start_part(part)
+                if isinstance(part, EmbeddedNats):
+                    await self._prepare_bus(part)
             except (OpseerError, OSError) as error:
                 self._say(f"{part.child.name} does not start: {error}")
+
+    async def _prepare_bus(self, nats: EmbeddedNats) -> None:
+        """Lay the streams down again, should they have been lost with their disk."""
+        while not nats.is_ready():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(_POLL)
+        seed_file = admin_seed_file(nats.url, self._credentials)
+        await bootstrap.migrate_bus(nats.url, seed_file)
 
     async def stop(self) -> None:
         """Stop everything in order, within 10 s; what does not listen is killed."""

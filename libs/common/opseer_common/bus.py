@@ -99,9 +99,7 @@ class Bus:
         try:
             await self._broker.start()
         except NatsError as error:
-            raise ConfigError(
-                f"NATS: {type(error).__name__}: {error} (was `opseer migrate` run?)"
-            ) from None
+            raise ConfigError(f"NATS: {error}: {_remedy(error)}") from None
         for subscriber in self._broker.subscribers:
             _slow_down(getattr(subscriber, "subscription", None))
 
@@ -192,6 +190,16 @@ class Bus:
             self.refused.set_exception(ConfigError(f"NATS: {error}"))
         else:
             _log.warning("bus", error=_name(error))
+
+
+def _remedy(error: NatsError) -> str:
+    """Say what an operator does about a bus that does not take the service."""
+    if "authorization violation" in str(error).lower():
+        return (
+            "the server does not know this service's key; put the output of "
+            "`opseer nats-config` into its configuration"
+        )
+    return "was `opseer migrate` run?"
 
 
 async def _undecoded(message: NatsMessage) -> bytes:

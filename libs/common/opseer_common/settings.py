@@ -21,17 +21,35 @@ _MAX_PORT = 65535
 
 
 def env(
-    name: str, read: Callable[[str], Any] = str, *, default: Any = dataclasses.MISSING
+    name: str,
+    read: Callable[[str], Any] = str,
+    *,
+    default: Any = dataclasses.MISSING,
+    file: str | None = None,
 ) -> Any:
-    """Declare a field that is read from `name` by `read`; required without default."""
+    """Declare a field that is read from `name` by `read`; required without default.
+
+    `file` is the name of a variable that may stand in its place: the path of a file
+    with the value, so that a password shows in no listing of an environment.
+    """
     return dataclasses.field(
-        default=default, metadata={"env": name, "read": read}, kw_only=True
+        default=default,
+        metadata={"env": name, "read": read, "file": file},
+        kw_only=True,
     )
 
 
 def names_of(settings: type) -> tuple[str, ...]:
     """Return the environment names that a settings class reads."""
-    return tuple(f.metadata["env"] for f in dataclasses.fields(settings))
+    return tuple(
+        name for f in dataclasses.fields(settings) for name in _names_of_field(f)
+    )
+
+
+def _names_of_field(field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """Return the one or two names of a field."""
+    name, file = field.metadata["env"], field.metadata["file"]
+    return (name,) if file is None else (name, file)
 
 
 def read(
@@ -54,7 +72,7 @@ def read(
     values = {
         f.name: _value(f, source)
         for f in dataclasses.fields(settings)  # type: ignore[arg-type]
-        if f.metadata["env"] in source
+        if any(name in source for name in _names_of_field(f))
     }
     missing = [
         f.metadata["env"]
@@ -68,14 +86,27 @@ def read(
 
 def _value(field: dataclasses.Field[Any], source: Mapping[str, str]) -> Any:
     """Read one field; the message of a failure never repeats the value."""
-    name = field.metadata["env"]
-    text = source[name].strip()
+    name, file = field.metadata["env"], field.metadata["file"]
+    if file is None or file not in source:
+        text = source[name].strip()
+    elif name in source:
+        raise ConfigError(f"{name} and {file} are both set: set one")
+    else:
+        name, text = file, _content(file, source[file].strip())
     if not text:
         raise ConfigError(f"{name} is empty")
     try:
         return field.metadata["read"](text)
     except ValueError as error:
         raise ConfigError(f"{name}: {error}") from None
+
+
+def _content(name: str, path: str) -> str:
+    """Return what the file at `path` holds. ConfigError where it can't be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{name}: there is no file that can be read") from None
 
 
 def port(text: str) -> int:

@@ -12,7 +12,7 @@ from opseer_common.settings import base_url, env, file_path, rate
 class Settings:
     """What the process reads from its environment, once."""
 
-    database_url: str = env("OPSEER_DATABASE_URL")
+    database_url: str = env("OPSEER_DATABASE_URL", file="OPSEER_DATABASE_URL_FILE")
     nats_url: str = env("OPSEER_NATS_URL")
     nats_seed_file: Path | None = env("OPSEER_NATS_SEED_FILE", file_path, default=None)
     ready_file: Path | None = env("OPSEER_READY_FILE", Path, default=None)

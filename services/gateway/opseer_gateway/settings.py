@@ -19,7 +19,7 @@ from opseer_common.settings import (
 class Settings:
     """What the gateway was given. The bases have no trailing slash and no version."""
 
-    database_url: str = env("OPSEER_DATABASE_URL")
+    database_url: str = env("OPSEER_DATABASE_URL", file="OPSEER_DATABASE_URL_FILE")
     nats_url: str = env("OPSEER_NATS_URL")
     nats_seed_file: Path | None = env("OPSEER_NATS_SEED_FILE", file_path, default=None)
     ready_file: Path | None = env("OPSEER_READY_FILE", Path, default=None)

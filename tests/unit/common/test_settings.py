@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,31 @@ def test_a_refused_value_is_not_repeated() -> None:
     with pytest.raises(ConfigError) as error:
         settings.read(Sample, {"OPSEER_URL": "rk_" + "live_secret"})
     assert "secret" not in str(error.value)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A setting whose value may come in a file."""
+
+    url: str = env("OPSEER_URL", settings.base_url, file="OPSEER_URL_FILE")
+
+
+def test_a_value_may_come_in_a_file(tmp_path: Path) -> None:
+    """Rule: the `_FILE` name holds a path; what the file holds is read like a value."""
+    file = tmp_path / "url"
+    file.write_text("https://a.example/\n")
+    read = settings.read(Hidden, {"OPSEER_URL_FILE": str(file)})
+    assert read == Hidden(url="https://a.example")
+    assert settings.names_of(Hidden) == ("OPSEER_URL", "OPSEER_URL_FILE")
+
+
+def test_a_value_and_its_file_are_not_both_set(tmp_path: Path) -> None:
+    """Rule: two answers to one question are refused, as is a file that is not there."""
+    both = {"OPSEER_URL": "https://a", "OPSEER_URL_FILE": str(tmp_path / "url")}
+    with pytest.raises(ConfigError, match="both set"):
+        settings.read(Hidden, both)
+    with pytest.raises(ConfigError, match="OPSEER_URL_FILE: there is no file"):
+        settings.read(Hidden, {"OPSEER_URL_FILE": both["OPSEER_URL_FILE"]})
+    (tmp_path / "url").write_text("\n")
+    with pytest.raises(ConfigError, match="OPSEER_URL_FILE is empty"):
+        settings.read(Hidden, {"OPSEER_URL_FILE": both["OPSEER_URL_FILE"]})

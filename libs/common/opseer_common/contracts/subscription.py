@@ -1,7 +1,8 @@
 """A subscription as the mrr service reads it, whatever provider or API version sent it.
 
 The collector normalises each provider's objects into these and publishes them as
-JSON in the views `collector.v1_subscription` and `collector.v1_subscription_change`.
+JSON in the views `collector.v1_subscription`, `collector.v1_ended_subscription` and
+`collector.v1_subscription_change`.
 Amounts are minor units of the named currency; where a provider has fractions of a
 minor unit they are exact decimal strings. Instants are unix seconds.
 """
@@ -40,7 +41,6 @@ class Price(msgspec.Struct, frozen=True):
     tiers: tuple[Tier, ...] | None = None
     divide_by: int | None = None
     round: str | None = None
-    tax_behavior: str = "unspecified"
 
 
 class Discount(msgspec.Struct, frozen=True):

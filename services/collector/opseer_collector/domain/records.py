@@ -82,12 +82,13 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that are stored together."""
+    """Rows that are stored together. Each of `ended` has its `ended_at`."""
 
     transactions: Sequence[BalanceTransaction] = ()
     charges: Sequence[Charge] = ()
     disputes: Sequence[Dispute] = ()
     subscriptions: Sequence[Subscription] = ()
+    ended: Sequence[Subscription] = ()
     changes: Sequence[SubscriptionChange] = ()
     names: Sequence[Name] = ()
     quarantined: Sequence[Quarantined] = ()

@@ -15,6 +15,10 @@ CREATE TABLE collector.connection (
     settlement_currency text,
     permissions jsonb NOT NULL DEFAULT '{}',
     revision bigint NOT NULL DEFAULT 0,
+    -- fence of the newest run whose rows are published: the views show no later rows
+    published_fence bigint NOT NULL DEFAULT 0,
+    -- some live subscription could not be read
+    subscriptions_unread boolean NOT NULL DEFAULT false,
     settings_revision int NOT NULL DEFAULT 0,
     first_day date,
     last_collected_at timestamptz,
@@ -98,7 +102,8 @@ CREATE TABLE collector.dispute (
     fence bigint NOT NULL,
     PRIMARY KEY (account_id, source, connection_id, id));
 
--- `body`: contracts/subscription.py, Subscription and SubscriptionChange.
+-- `body`: contracts/subscription.py, Subscription and SubscriptionChange. A run adds rows
+-- of its own fence beside those that are published; publishing deletes what they replace.
 CREATE TABLE collector.subscription (
     account_id uuid NOT NULL,
     source text NOT NULL,
@@ -106,7 +111,18 @@ CREATE TABLE collector.subscription (
     id text NOT NULL,
     body jsonb NOT NULL,
     fence bigint NOT NULL,
-    PRIMARY KEY (account_id, source, connection_id, id));
+    PRIMARY KEY (account_id, source, connection_id, id, fence));
+
+-- Subscriptions as they ended, of all time: who had one has paid before.
+CREATE TABLE collector.ended_subscription (
+    account_id uuid NOT NULL,
+    source text NOT NULL,
+    connection_id uuid NOT NULL,
+    id text NOT NULL,
+    customer text NOT NULL,
+    body jsonb NOT NULL,
+    fence bigint NOT NULL,
+    PRIMARY KEY (account_id, source, connection_id, id, fence));
 
 CREATE TABLE collector.subscription_change (
     account_id uuid NOT NULL,
@@ -116,7 +132,8 @@ CREATE TABLE collector.subscription_change (
     at bigint NOT NULL,
     position int NOT NULL,
     body jsonb NOT NULL,
-    PRIMARY KEY (account_id, source, connection_id, event_id));
+    fence bigint NOT NULL,
+    PRIMARY KEY (account_id, source, connection_id, event_id, fence));
 
 -- What people call a customer or a product; `email` only where the key may read it.
 CREATE TABLE collector.name (
@@ -185,8 +202,8 @@ DECLARE
     own text;
 BEGIN
     FOREACH own IN ARRAY ARRAY['connection', 'run', 'balance_transaction', 'charge',
-        'dispute', 'subscription', 'subscription_change', 'name', 'fx_rate',
-        'revenue_daily_cache', 'quarantine']
+        'dispute', 'subscription', 'ended_subscription', 'subscription_change', 'name',
+        'fx_rate', 'revenue_daily_cache', 'quarantine']
     LOOP
         PERFORM opseer.protect(('collector.' || own)::regclass, 'opseer_collector',
             'opseer_gateway', 'opseer_mrr', 'opseer_notifier');
@@ -198,8 +215,8 @@ GRANT USAGE ON SCHEMA collector TO opseer_gateway, opseer_mrr, opseer_notifier;
 
 CREATE VIEW collector.v1_connection WITH (security_invoker = true) AS
     SELECT account_id, source, connection_id, state, flags, settlement_currency,
-           permissions, revision, settings_revision, first_day, last_collected_at,
-           next_run_at, last_error_code, last_error_detail
+           permissions, revision, subscriptions_unread, settings_revision, first_day,
+           last_collected_at, next_run_at, last_error_code, last_error_detail
     FROM collector.connection;
 GRANT SELECT ON collector.connection TO opseer_gateway, opseer_mrr, opseer_notifier;
 
@@ -218,13 +235,24 @@ CREATE VIEW collector.v1_revenue_daily WITH (security_invoker = true) AS
 GRANT SELECT ON collector.revenue_daily_cache TO opseer_gateway, opseer_notifier;
 
 CREATE VIEW collector.v1_subscription WITH (security_invoker = true) AS
-    SELECT account_id, source, connection_id, id, body FROM collector.subscription;
-GRANT SELECT (account_id, source, connection_id, id, body)
-    ON collector.subscription TO opseer_mrr;
+    SELECT account_id, source, connection_id, id, body
+    FROM collector.subscription
+    JOIN collector.connection USING (account_id, source, connection_id)
+    WHERE fence <= published_fence;
+GRANT SELECT ON collector.subscription TO opseer_mrr;
+
+CREATE VIEW collector.v1_ended_subscription WITH (security_invoker = true) AS
+    SELECT account_id, source, connection_id, id, customer, body
+    FROM collector.ended_subscription
+    JOIN collector.connection USING (account_id, source, connection_id)
+    WHERE fence <= published_fence;
+GRANT SELECT ON collector.ended_subscription TO opseer_mrr;
 
 CREATE VIEW collector.v1_subscription_change WITH (security_invoker = true) AS
     SELECT account_id, source, connection_id, event_id, at, position, body
-    FROM collector.subscription_change;
+    FROM collector.subscription_change
+    JOIN collector.connection USING (account_id, source, connection_id)
+    WHERE fence <= published_fence;
 GRANT SELECT ON collector.subscription_change TO opseer_mrr;
 
 CREATE VIEW collector.v1_fx_rate WITH (security_invoker = true) AS
@@ -263,8 +291,8 @@ GRANT SELECT ON collector.v1_name, collector.v1_entry TO opseer_gateway;
 GRANT SELECT ON collector.v1_connection TO opseer_gateway, opseer_mrr, opseer_notifier;
 GRANT SELECT ON collector.v1_run TO opseer_gateway;
 GRANT SELECT ON collector.v1_revenue_daily TO opseer_gateway, opseer_notifier;
-GRANT SELECT ON collector.v1_subscription, collector.v1_subscription_change,
-    collector.v1_fx_rate TO opseer_mrr;
+GRANT SELECT ON collector.v1_subscription, collector.v1_ended_subscription,
+    collector.v1_subscription_change, collector.v1_fx_rate TO opseer_mrr;
 
 -- Sweeps over all accounts: what is due, and what was published.
 CREATE VIEW collector.sweep_run AS

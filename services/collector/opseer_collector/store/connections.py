@@ -27,8 +27,8 @@ from opseer_common.days import zone
 _SERVICE: Final = "collector"
 _TABLES: Final = (
     *("run", "connection", "balance_transaction", "charge", "dispute"),
-    *("subscription", "subscription_change", "fx_rate", "revenue_daily_cache"),
-    *("name", "quarantine"),
+    *("subscription", "ended_subscription", "subscription_change", "fx_rate"),
+    *("revenue_daily_cache", "name", "quarantine"),
 )
 """Every table of a connection, the run first: who writes for it waits or is refused."""
 

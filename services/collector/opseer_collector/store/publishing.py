@@ -30,6 +30,12 @@ _LISTS: Final = {
     "charges": "charge",
     "disputes": "dispute",
 }
+_FENCED: Final = {
+    "subscription": "id",
+    "ended_subscription": "id",
+    "subscription_change": "event_id",
+}
+"""Tables of which mrr sees published rows alone, and the key of each."""
 
 
 class Publisher:
@@ -94,6 +100,7 @@ class _Publication:
         if reading is not None and fetched is not None:
             permissions |= fetched.permissions
             await self._clean(reading, fetched)
+            await self._show_rows()
             await self._figures.find_rates(as_of)
         days = window(self._now if reading is None else as_of, standing.tz)
         candidates = frozenset[str]() if fetched is None else fetched.currencies
@@ -147,6 +154,39 @@ class _Publication:
             WHERE {OF} AND fence < $4 AND (since IS NULL OR since >= $5 OR since < $6)
             """,  # noqa: S608 - a constant
             *(*self._of, self._claim.fence, since, oldest),
+        )
+
+    async def _show_rows(self) -> None:
+        """Let this run's subscriptions and events be seen, in place of earlier ones.
+
+        Rows between the last publishing and this run are of runs that broke off: what
+        they read was read again.
+        """
+        for table, key in _FENCED.items():
+            await self._connection.execute(
+                f"""
+                DELETE FROM collector.{table} WHERE {OF} AND fence < $4
+                  AND fence > (SELECT published_fence FROM collector.connection
+                               WHERE {OF})
+                """,  # noqa: S608 - constants
+                *(*self._of, self._claim.fence),
+            )
+            await self._connection.execute(
+                f"""
+                DELETE FROM collector.{table} WHERE {OF} AND fence < $4
+                  AND {key} IN (SELECT {key} FROM collector.{table}
+                                WHERE {OF} AND fence = $4)
+                """,  # noqa: S608 - constants
+                *(*self._of, self._claim.fence),
+            )
+        await self._connection.execute(
+            f"""
+            UPDATE collector.connection SET published_fence = $4,
+                subscriptions_unread = EXISTS (SELECT FROM collector.quarantine
+                    WHERE {OF} AND endpoint = 'subscriptions')
+            WHERE {OF}
+            """,  # noqa: S608 - a constant
+            *(*self._of, self._claim.fence),
         )
 
     async def _flags(

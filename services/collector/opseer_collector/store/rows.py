@@ -51,12 +51,20 @@ _DISPUTES: Final = f"""
 _SUBSCRIPTIONS: Final = f"""
     INSERT INTO collector.subscription ({_OF}, fence, id, body)
     SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::jsonb[])
-    ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence, body = excluded.body
+    ON CONFLICT ({_OF}, id, fence) DO UPDATE SET body = excluded.body
+    """  # noqa: S608 - constants
+_ENDED: Final = f"""
+    INSERT INTO collector.ended_subscription ({_OF}, fence, id, customer, body)
+    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::text[], $7::jsonb[])
+    ON CONFLICT ({_OF}, id, fence) DO UPDATE SET customer = excluded.customer,
+        body = excluded.body
     """  # noqa: S608 - constants
 _CHANGES: Final = f"""
-    INSERT INTO collector.subscription_change ({_OF}, event_id, at, position, body)
-    SELECT $1, $2, $3, * FROM unnest($4::text[], $5::bigint[], $6::int[], $7::jsonb[])
-    ON CONFLICT ({_OF}, event_id) DO UPDATE SET at = excluded.at,
+    INSERT INTO collector.subscription_change ({_OF}, fence, event_id, at, position,
+        body)
+    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bigint[], $7::int[],
+        $8::jsonb[])
+    ON CONFLICT ({_OF}, event_id, fence) DO UPDATE SET at = excluded.at,
         position = excluded.position, body = excluded.body
     """  # noqa: S608 - constants
 _NAMES: Final = f"""
@@ -87,6 +95,7 @@ _CHARGE_FIELDS: Final = (
 _DISPUTE_FIELDS: Final = (
     *("id", "created", "amount", "currency", "status", "reason", "charge"),
 )
+_CHANGE_FIELDS: Final = ("event_id", "at", "position")
 _NAME_FIELDS: Final = ("kind", "id", "name", "email")
 _ASIDE_FIELDS: Final = ("endpoint", "object_id", "path", "sha256", "since", "until")
 
@@ -118,18 +127,13 @@ class Rows:
         self, connection: Connection, claim: Claim, batch: Batch
     ) -> None:
         """Store subscriptions and changes in the form of the contract."""
-        live = _unique(batch.subscriptions, ("id",))
-        columns = [[one.id for one in live], [_json(one) for one in live]]
-        await _run(connection, _SUBSCRIPTIONS, claim, columns)
-        if not batch.changes:
-            return
-        changes = _unique(batch.changes, ("event_id",))
-        await connection.execute(
-            _CHANGES,
-            *(claim.account_id, claim.source, claim.connection_id),
-            *_columns(changes, ("event_id", "at", "position")),
-            [_json(one) for one in changes],
-        )
+        for statement, rows, fields in (
+            (_SUBSCRIPTIONS, _unique(batch.subscriptions, ("id",)), ("id",)),
+            (_ENDED, _unique(batch.ended, ("id",)), ("id", "customer")),
+            (_CHANGES, _unique(batch.changes, ("event_id",)), _CHANGE_FIELDS),
+        ):
+            columns = [*_columns(rows, fields), [_json(one) for one in rows]]
+            await _run(connection, statement, claim, columns)
 
 
 async def _run(

@@ -67,11 +67,11 @@ COLUMNS: Final = (
     "Refunds",
     "Failed Payments",
     "Disputes",
+    "MRR Snapshot",
     "New MRR",
     "Expansion MRR",
     "Contraction MRR",
     "Churned MRR",
-    "MRR Snapshot",
 )
 
 
@@ -149,11 +149,11 @@ def _line(day: DailyRow, moved: MovementRow | None, found: Overview) -> Line:
     parts: tuple[int | None, ...] = (None,) * 5
     if moved is not None:
         parts = (
+            moved.snapshot,
             moved.new,
             moved.expansion,
             moved.contraction,
             moved.churned,
-            moved.snapshot,
         )
     reasons = (day.reason, moved.reason if moved else found.why_unmoved)
     return Line(
@@ -180,15 +180,17 @@ def _mrr_note(found: Overview) -> str:
 
 
 def _yesterday_mrr(moved: MovementRow | None, found: Overview) -> Card:
-    """Return yesterday's net movement."""
+    """Return yesterday's snapshot and what moved it."""
     label, currency = "Yesterday MRR", found.movements.currency
     if moved is None or moved.net is None:
         reason = moved.reason if moved else None
         return Card(label, NONE, reason_words(reason or found.why_unmoved))
     sign = "+" if moved.net > 0 else ""
-    note = f"Net MRR Movement, to {_money(moved.snapshot, currency)}"
+    note = f"Net MRR Movement {sign}{_money(moved.net, currency)}"
     return Card(
-        label, sign + _money(moved.net, currency), _why(moved.net, moved.reason, note)
+        label,
+        _money(moved.snapshot, currency),
+        _why(moved.net, moved.reason, note),
     )
 
 

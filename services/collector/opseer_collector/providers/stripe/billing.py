@@ -18,7 +18,7 @@ from opseer_collector.providers.stripe.errors import (
     PermissionMissingError,
     UnreadableError,
 )
-from opseer_collector.providers.stripe.prices import discount_index, tiers_index
+from opseer_collector.providers.stripe.prices import discount_index, has_unknown
 from opseer_collector.providers.stripe.shapes import ShapeError, node
 from opseer_collector.providers.stripe.subscriptions import (
     Known,
@@ -26,12 +26,12 @@ from opseer_collector.providers.stripe.subscriptions import (
     order_events,
     subscription_from,
 )
+from opseer_collector.providers.stripe.tiers import Tiers, lines_of
 from opseer_collector.providers.stripe.usage import finalised_at, usage_from
 from opseer_collector.providers.stripe.walk import pages
 from opseer_common.contracts.subscription import (
     Subscription,
     SubscriptionChange,
-    Tier,
     UsageCharge,
 )
 
@@ -42,6 +42,7 @@ EVENT_TYPES: Final = tuple(
     + [f"customer.discount.{kind}" for kind in ("created", "updated", "deleted")]
 )
 _WITH_DISCOUNTS: Final = ("data.discounts", "data.items.data.discounts")
+_SINGLE: Final = ("discounts", "items.data.discounts")
 _FAT_PAGE: Final = "50"
 _PLAIN_PAGE: Final = "100"
 
@@ -53,6 +54,7 @@ class Found:
     """What was read, with the permissions that turned out to be missing."""
 
     live: list[Fields] = field(default_factory=list)
+    ended: list[Fields] = field(default_factory=list)
     events: list[Fields] = field(default_factory=list)
     aside: list[Quarantined] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)
@@ -68,6 +70,7 @@ class Billing:
         self._client = client
         self._request = request
         self._reader = reader
+        self.tiers = Tiers(client)
         self.found = Found()
 
     async def read_live(self) -> None:
@@ -101,13 +104,43 @@ class Billing:
             },
         )
 
+    async def read_discounts(self) -> None:
+        """Look up ended subscriptions of whose discounts the events tell ids alone.
+
+        Discounts made before the events begin are told nowhere else: the list has the
+        subscriptions that run.
+        """
+        known, live = self._discounts(), {row["id"] for row in self.found.live}
+        wanted = {
+            str(shown["id"])
+            for shown in _subscriptions(self.found.events)
+            if shown.get("id") not in live and has_unknown(shown, known)
+        }
+
+        async def read(wanted_id: str) -> None:
+            path = f"/v1/subscriptions/{quote(wanted_id, safe='')}"
+            place = Place(path, "subscriptions/:id")
+            try:
+                self.found.ended.append(
+                    await self._client.get(place, {"expand[]": _SINGLE}, Fields)
+                )
+            except PermissionMissingError:
+                self.found.discounts_readable = False
+            except UnreadableError:
+                return
+
+        if self.found.discounts_readable:
+            async with asyncio.TaskGroup() as group:
+                for one in sorted(wanted):
+                    group.create_task(read(one))
+
     async def normalised(self) -> Batch:
         """Return everything that was read, in the provider-neutral form."""
         found = self.found
         shown = [*found.live, *_objects(found.events)]
         known = Known(
             discounts=self._discounts(),
-            tiers=await self._tiers(_tiered_prices(shown)),
+            tiers=await self.tiers.of(shown),
             usage=await self._usage(found.live),
         )
         subscriptions: list[Subscription] = []
@@ -117,9 +150,11 @@ class Billing:
             except ShapeError as error:
                 self._put_aside("subscriptions", fields, error)
         found.live_whole = found.live_whole and not found.aside
+        changes = self._changes(known)
         return Batch(
             subscriptions=subscriptions,
-            changes=self._changes(known),
+            ended=[_ended(one) for one in changes if one.kind == "deleted"],
+            changes=changes,
             quarantined=found.aside,
         )
 
@@ -138,7 +173,9 @@ class Billing:
     def _discounts(self) -> Mapping[str, Any]:
         """Return every discount that is told of; none where one cannot be read."""
         try:
-            return discount_index(self.found.live, self.found.events)
+            return discount_index(
+                [*self.found.live, *self.found.ended], self.found.events
+            )
         except ShapeError:
             return self._discounts_one_by_one()
 
@@ -146,7 +183,7 @@ class Billing:
         index: dict[str, Any] = {}
         for live, events in (
             *(((), (event,)) for event in self.found.events),
-            *(((row,), ()) for row in self.found.live),
+            *(((row,), ()) for row in (*self.found.live, *self.found.ended)),
         ):
             try:
                 index |= discount_index(live, events)
@@ -172,16 +209,13 @@ class Billing:
 
     def _take(self, endpoint: str, raw: msgspec.Raw, rows: dict[str, Fields]) -> None:
         try:
-            fields = node(msgspec.json.decode(raw), "$")
-            mode = fields.flag("livemode") if fields.has("livemode") else None
-            self._reader.check_mode(mode)
+            fields = self._reader.plain(raw)
             if endpoint == "events":
-                fields.text("type")
-                fields.integer("created")
-            rows.setdefault(fields.text("id"), dict(fields.fields))
-        except (ShapeError, msgspec.DecodeError, RecursionError) as error:
-            told = error if not isinstance(error, RecursionError) else _too_deep()
-            self.found.aside.append(put_aside(endpoint, bytes(raw), told))
+                node(fields, "$").text("type")
+                node(fields, "$").integer("created")
+            rows.setdefault(fields["id"], fields)
+        except (ShapeError, msgspec.DecodeError) as error:
+            self.found.aside.append(put_aside(endpoint, bytes(raw), error))
 
     async def _follow_items(self, row: Fields) -> None:
         """Read the items of a subscription beyond the first page."""
@@ -196,30 +230,6 @@ class Billing:
             shown = {one["id"]: one for one in items["data"] if "id" in one}
             items["data"] = [shown.get(line["id"], line) for line in lines]
             items["has_more"] = False
-
-    async def _tiers(self, prices: frozenset[str]) -> dict[str, tuple[Tier, ...]]:
-        """Read the tiers of tiered prices, which lists of subscriptions leave out."""
-        found: list[Fields] = []
-
-        async def read(price: str) -> None:
-            try:
-                path = f"/v1/prices/{quote(price, safe='')}"
-                place = Place(path, "prices/:id")
-                found.append(
-                    await self._client.get(place, {"expand[]": "tiers"}, Fields)
-                )
-            except PermissionMissingError:
-                self.found.missing.add("prices")
-            except UnreadableError:
-                return
-
-        async with asyncio.TaskGroup() as group:
-            for price in sorted(prices):
-                group.create_task(read(price))
-        try:
-            return tiers_index(found)
-        except ShapeError:
-            return {}
 
     async def _usage(self, live: list[Fields]) -> dict[str, list[UsageCharge]]:
         """Read what metered items were charged, back to before the events begin."""
@@ -278,10 +288,6 @@ class Billing:
         self.found.aside.append(put_aside(endpoint, raw, error))
 
 
-def _too_deep() -> ShapeError:
-    return ShapeError("$", "fewer levels")
-
-
 def _objects(events: list[Fields]) -> Iterator[Mapping[str, object]]:
     """Yield the subscriptions that events show, and what they were before."""
     for event in events:
@@ -292,26 +298,20 @@ def _objects(events: list[Fields]) -> Iterator[Mapping[str, object]]:
                     yield data[name]
 
 
-def _lines(shown: Mapping[str, object]) -> Iterator[Fields]:
-    items = shown.get("items")
-    data = items.get("data") if isinstance(items, dict) else None
-    for line in data if isinstance(data, list) else ():
-        if isinstance(line, dict):
-            yield line
+def _subscriptions(events: list[Fields]) -> Iterator[Mapping[str, object]]:
+    """Yield the subscriptions that events about subscriptions show."""
+    for event in events:
+        if event["type"].startswith("customer.subscription."):
+            data = event.get("data")
+            shown = data.get("object") if isinstance(data, dict) else None
+            if isinstance(shown, dict):
+                yield shown
 
 
-def _tiered_prices(shown: Sequence[Mapping[str, object]]) -> frozenset[str]:
-    """Return the ids of tiered prices whose tiers are not told."""
-    return frozenset(
-        price["id"]
-        for fields in shown
-        for line in _lines(fields)
-        for price in (line.get("price"), line.get("plan"))
-        if isinstance(price, dict)
-        and price.get("billing_scheme") == "tiered"
-        and isinstance(price.get("id"), str)
-        and not price.get("tiers")
-    )
+def _ended(change: SubscriptionChange) -> Subscription:
+    """Return what a deletion shows; its instant is the end where it tells none."""
+    after = change.after
+    return msgspec.structs.replace(after, ended_at=after.ended_at or change.at)
 
 
 def _metered_items(live: list[Fields]) -> Iterator[tuple[str, frozenset[str]]]:
@@ -319,7 +319,7 @@ def _metered_items(live: list[Fields]) -> Iterator[tuple[str, frozenset[str]]]:
     for fields in live:
         items = frozenset(
             str(line.get("id"))
-            for line in _lines(fields)
+            for line in lines_of(fields)
             if isinstance(line.get("price"), dict)
             and isinstance(line["price"].get("recurring"), dict)
             and line["price"]["recurring"].get("usage_type") == "metered"

@@ -22,6 +22,7 @@ from opseer_collector.domain.records import Batch, Fetched, Name, Quarantined
 from opseer_collector.providers.stripe.billing import Billing
 from opseer_collector.providers.stripe.client import Place, Sleep, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
+from opseer_collector.providers.stripe.ended import Ended
 from opseer_collector.providers.stripe.errors import (
     PERMISSIONS,
     PermissionMissingError,
@@ -94,6 +95,7 @@ class _Fetch:
         self._reader = Reader(
             int(request.now.timestamp()), livemode=request.environment == "live"
         )
+        self._billed = Billing(client, request, self._reader)
         self._permissions: dict[str, str] = {}
         self._live_lists: set[str] = set()
         self._lacking = False
@@ -121,6 +123,7 @@ class _Fetch:
                 self._probes(),
             ):
                 group.create_task(part)
+        await self._ended()
         return Fetched(
             permissions=self._permissions,
             currencies=currencies,
@@ -200,7 +203,7 @@ class _Fetch:
 
     async def _billing(self) -> None:
         """Read subscriptions and events, then store them in the neutral form."""
-        billing = Billing(self._client, self._request, self._reader)
+        billing = self._billed
 
         async def live() -> None:
             await self._permitted("subscriptions", billing.read_live())
@@ -213,14 +216,32 @@ class _Fetch:
         async with asyncio.TaskGroup() as group:
             group.create_task(live())
             group.create_task(events())
+        if self._permissions["subscriptions"] == "ok":
+            await billing.read_discounts()
         batch = await billing.normalised()
         await self._intake.store(batch)
         await self._names(batch)
+        if not billing.tiers.readable:
+            billing.found.missing.add("prices")
         for name in billing.found.missing:
             self._permissions[name] = "missing"
         self._lacking = not billing.found.discounts_readable
         if billing.found.live_whole:
             self._live_lists.add("subscriptions")
+
+    async def _ended(self) -> None:
+        """Read who has paid before; daily rounds learn of ends from events."""
+        if self._request.kind == "daily" or self._permissions["subscriptions"] != "ok":
+            return
+        ended = Ended(
+            self._client, self._reader, self._billed.tiers, self._intake.store
+        )
+        try:
+            await ended.read(
+                self._request.until, discounts=self._billed.found.discounts_readable
+            )
+        except* PermissionMissingError:
+            self._lacking = True
 
     async def _names(self, batch: Batch) -> None:
         """Look up what those behind the changes, and what they bought, are called."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -16,11 +16,11 @@ from opseer_collector.domain.records import (
     Quarantined,
 )
 from opseer_collector.providers.stripe.client import path_of
-from opseer_collector.providers.stripe.shapes import ShapeError
+from opseer_collector.providers.stripe.shapes import ShapeError, node
 
 T = TypeVar("T")
 _CURRENCY = re.compile(r"[a-z]{3}")
-_OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
+OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
 _DAY: Final = 86_400
 # Beyond any amount that Stripe takes, and sums of many still fit a bigint.
 _MOST: Final = 10**15
@@ -143,6 +143,16 @@ class Reader:
             charge=_id(row.charge),
         )
 
+    def plain(self, raw: msgspec.Raw) -> dict[str, Any]:
+        """Read an object of the key's mode as it is; it has an id."""
+        try:
+            fields = node(msgspec.json.decode(raw), "$")
+        except RecursionError:
+            raise ShapeError("$", "fewer levels") from None
+        self.check_mode(fields.flag("livemode") if fields.has("livemode") else None)
+        fields.text("id")
+        return dict(fields.fields)
+
     def check_mode(self, livemode: bool | None) -> None:  # noqa: FBT001 - Stripe's field
         """Refuse an object of the other mode."""
         if livemode is not None and livemode != self._livemode:
@@ -158,7 +168,7 @@ class Reader:
         return created
 
     def _check_dated(self, created: int) -> None:
-        if not _OLDEST <= created <= self._latest:
+        if not OLDEST <= created <= self._latest:
             raise ShapeError("$.created", "an instant that has been")
 
 

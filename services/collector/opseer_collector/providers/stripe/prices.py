@@ -101,7 +101,6 @@ def price_from(
         tiers=found,
         divide_by=divide_by,
         round=rounding,
-        tax_behavior=source.text("tax_behavior", "unspecified"),
     )
 
 
@@ -214,6 +213,19 @@ def discount_index(
         if found.duration != "unknown":
             index[found.id] = found
     return index
+
+
+def has_unknown(
+    subscription: Mapping[str, object], known: Mapping[str, Discount]
+) -> bool:
+    """Tell whether a subscription names a discount whose terms are not known."""
+    try:
+        return any(
+            found.duration == "unknown" and found.id not in known
+            for found in _from_live([subscription])
+        )
+    except ShapeError:
+        return False
 
 
 def _from_events(events: Iterable[Mapping[str, object]]) -> Iterator[Discount]:

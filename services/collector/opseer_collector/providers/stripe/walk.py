@@ -60,16 +60,22 @@ async def pages(
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """A list with a creation time: where it is and how its rows are read."""
+    """A list with a creation time: where it is and how its rows are read.
+
+    `endpoint` names it where something of it is put aside; it is at `at`, or else at
+    the path of that name. `params` are asked for on each page.
+    """
 
     endpoint: str
     read: Callable[[msgspec.Raw], T]
     keep: Callable[[Sequence[T], Sequence[Quarantined]], Awaitable[None]]
+    at: Place | None = None
+    params: Params = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
         """Where the list is."""
-        return Place(f"/v1/{self.endpoint}", self.endpoint)
+        return self.at or Place(f"/v1/{self.endpoint}", self.endpoint)
 
 
 @dataclass(slots=True)
@@ -133,6 +139,7 @@ class Walk(Generic[T]):
     async def _read(self, part: _Part, *, first_page_only: bool = False) -> int | None:
         """Read a window, or its first page; return where the rest of it ends."""
         params = {
+            **self._listing.params,
             "limit": str(PAGE),
             "created[gte]": str(part.since),
             "created[lt]": str(part.until),
