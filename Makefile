@@ -34,6 +34,18 @@ test: $(VENV)/.dev ## Tests on embedded NATS and Postgres
 test-deep: $(VENV)/.dev ## All tests with the full counts
 	@exec $(BIN)/pytest -m "not docker"
 
+# The servers of compose.yaml with fresh data, reached by ports of their own.
+TEST_COMPOSE := $(COMPOSE) --file deploy/compose.test.yaml --project-name opseer-test
+.PHONY: test-docker
+test-docker: $(VENV)/.dev ## The tests on the containers' Postgres and NATS
+	@$(BIN)/python -m opseer_cli.deployment deploy
+	$(TEST_COMPOSE) up --detach --build --wait postgres nats
+	@password=$$(cat deploy/.secrets/postgres-admin-password); \
+	DATABASE_URL="postgresql://opseer_admin:$$password@127.0.0.1:55432/opseer" \
+	NATS_URL=nats://127.0.0.1:54222 OPSEER_SECRETS_DIR=$(CURDIR)/deploy/.secrets \
+	$(BIN)/pytest -m "not deep"; status=$$?; \
+	$(TEST_COMPOSE) down --volumes; exit $$status
+
 .PHONY: check
 check: $(VENV)/.dev ## Format, lint, types, import rules, dead code, dependencies
 	$(BIN)/ruff format --check .
@@ -56,8 +68,11 @@ bench: $(VENV)/.dev ## Run the benchmarks in tests/bench/
 	done
 
 .PHONY: up
-up: ## Run in containers: official Postgres and NATS, our image four times
+up: install ## Run in containers: official Postgres and NATS, our image four times
+	@$(BIN)/python -m opseer_cli.deployment deploy
 	$(COMPOSE) up --detach --build --wait
+	@echo "Opseer is ready: http://localhost:8080, or where deploy/.env says"
+	@echo "The setup code is in deploy/.secrets/setup-code"
 
 .PHONY: down
 down: ## Stop the containers; their data stay

@@ -1,7 +1,8 @@
 """One Postgres and one NATS per session, a fresh database and bus per test.
 
-DATABASE_URL and NATS_URL name servers to use; without them embedded ones start. A
-test that needs them asks for `database` or `bus`.
+DATABASE_URL and NATS_URL name servers to use (OPSEER_SECRETS_DIR the seeds that such a
+bus knows); without them embedded ones start. A test that needs them asks for `database`
+or `bus`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -55,7 +56,8 @@ def data_directory() -> Iterator[Layout]:
 @pytest.fixture(scope="session")
 def servers(data_directory: Layout) -> Iterator[Servers]:
     """Return the session's servers."""
-    credentials = Credentials(data_directory.secrets)
+    given = os.environ.get("OPSEER_SECRETS_DIR")  # noqa: TID251 - a test's setting
+    credentials = Credentials(Path(given) if given else data_directory.secrets)
     credentials.ensure()
     with ExitStack() as stack:
         database_url = os.environ.get("DATABASE_URL")  # noqa: TID251 - a test's setting
@@ -150,6 +152,21 @@ def template(servers: Servers) -> Iterator[str]:
 @pytest.fixture
 async def database(servers: Servers, template: str) -> AsyncIterator[FreshDatabase]:
     """Return a migrated database of this test alone."""
+    async with _fresh(servers, template) as made:
+        yield made
+
+
+@pytest.fixture
+async def other_database(
+    servers: Servers, template: str
+) -> AsyncIterator[FreshDatabase]:
+    """Return one more."""
+    async with _fresh(servers, template) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _fresh(servers: Servers, template: str) -> AsyncIterator[FreshDatabase]:
     name = f"test_{uuid4().hex}"
     await _execute(
         servers.database_url,

@@ -132,7 +132,7 @@ async def test_daily_range(
     found = await get(gateway, owner, f"{REVENUE}&from={first}&to={last}")
     assert [row["net_revenue"] for row in found["rows"]] == [3_000, 2_000]
     assert found["complete"] is True
-    long_ago, soon = today - timedelta(days=200), today + timedelta(days=9)
+    long_ago, soon = today - timedelta(days=2000), today + timedelta(days=9)
     clipped = await get(gateway, owner, f"{REVENUE}&from={long_ago}&to={soon}")
     assert len(clipped["rows"]) == 91
 
@@ -144,7 +144,6 @@ async def test_daily_range(
         ("source=stripe&from=20260201", "INVALID_DATE"),
         ("source=stripe&to=２０２６-01-01", "INVALID_DATE"),
         ("source=stripe&from=2026-02-02&to=2026-02-01", "INVALID_RANGE"),
-        ("source=stripe&from=2020-01-01", "INVALID_RANGE"),
         ("source=stripe&format=xml", "INVALID_FORMAT"),
         ("source=paypal", "INVALID_SOURCE"),
         ("", "INVALID_SOURCE"),

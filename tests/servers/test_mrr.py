@@ -243,6 +243,18 @@ async def test_without_subscriptions_mrr_is_unknown(
     assert await movements(world) == {}
 
 
+async def test_an_unreadable_subscription_is_no_silent_lower_number(
+    world: Publisher, store: PostgresStore, connected: Connected
+) -> None:
+    """What could be read is shown; the snapshot and every day say QUARANTINE."""
+    await world.publish(connected, 1, NOW, subscriptions_unread=True)
+    await Computing(store).compute(key_of(connected))
+    [snapshot] = await world.fetch("SELECT mrr_minor, reason FROM mrr.snapshot")
+    assert tuple(snapshot) == (15_000, "QUARANTINE")
+    reasons = {row["reason"] for row in (await movements(world)).values()}
+    assert reasons == {"QUARANTINE"}
+
+
 async def test_without_events_only_todays_snapshot_is_known(
     world: Publisher, store: PostgresStore, connected: Connected
 ) -> None:

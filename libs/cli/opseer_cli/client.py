@@ -47,6 +47,10 @@ class Gateway:
             query["date"] = day.isoformat()
         return await self._text("GET", "/api/v1/reports/daily", query=query)
 
+    async def figures(self, path: str, query: Mapping[str, str]) -> str:
+        """Return what a route of figures answers, JSON or CSV as `query` asks."""
+        return await self._text("GET", f"/api/v1/{path}", query=query)
+
     async def report_document(self, day: date) -> dict[str, Any]:
         """Return the daily report as a document."""
         query = {"date": day.isoformat()}

@@ -13,11 +13,15 @@ from pathlib import Path
 
 import nkeys  # type: ignore[import-untyped]
 
+from opseer_cli.layout import layout_of
+from opseer_cli.settings import Settings
 from opseer_common import sealing
 from opseer_common.bootstrap import LOGIN_ROLES
+from opseer_common.errors import ConfigError
 from opseer_common.rights import ADMIN, USERS
 
 _READ_ONLY = 0o400
+_PRIVATE = 0o600
 # Without letters and digits that are read as one another.
 _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -27,6 +31,8 @@ class Credentials:
     """The files in the folder `secrets` of a data directory."""
 
     folder: Path
+    mode: int = _READ_ONLY
+    """Of files that are made."""
 
     @property
     def sealing_key(self) -> Path:
@@ -45,14 +51,14 @@ class Credentials:
     def passwords(self) -> dict[str, str]:
         """Return the password of each database role."""
         return {
-            role: self._password_file(role).read_text(encoding="ascii")
+            role: _read(self._password_file(role)).decode("ascii")
             for role in LOGIN_ROLES
         }
 
     def public_keys(self) -> dict[str, str]:
         """Return the public nkey of each NATS user."""
         return {
-            user: nkeys.from_seed(self.seed_file(user).read_bytes()).public_key.decode()
+            user: nkeys.from_seed(_read(self.seed_file(user))).public_key.decode()
             for user in USERS
         }
 
@@ -62,12 +68,29 @@ class Credentials:
     def ensure(self) -> None:
         """Make whatever does not exist yet."""
         for role in LOGIN_ROLES:
-            _create(self._password_file(role), secrets.token_urlsafe(24).encode())
+            password = secrets.token_urlsafe(24)
+            create(self._password_file(role), password.encode(), self.mode)
         for user in USERS:
-            _create(self.seed_file(user), _new_seed())
-        _create(self.sealing_key, sealing.private_document(sealing.generate()))
-        ring = sealing.read_key_ring(self.sealing_key)
-        _create(self.sealing_public, sealing.public_document(ring.public()))
+            create(self.seed_file(user), _new_seed(), self.mode)
+        ring = sealing.private_document(sealing.generate())
+        create(self.sealing_key, ring, self.mode)
+        public = sealing.read_key_ring(self.sealing_key).public()
+        create(self.sealing_public, sealing.public_document(public), self.mode)
+
+
+def credentials_for(chosen: Settings) -> Credentials:
+    """Return the credentials that the settings name.
+
+    Those in OPSEER_SECRETS_DIR are there already; in a data directory what is missing
+    is made.
+    """
+    if chosen.secrets_dir is not None:
+        return Credentials(chosen.secrets_dir)
+    layout = layout_of(chosen.data_dir)
+    layout.make()
+    credentials = Credentials(layout.secrets)
+    credentials.ensure()
+    return credentials
 
 
 def role_of(service: str) -> str:
@@ -80,15 +103,15 @@ def admin_seed_file(nats_url: str, credentials: Credentials) -> Path | None:
     return None if "@" in nats_url else credentials.seed_file(ADMIN)
 
 
-def ensure_setup_code(path: Path, given: str | None) -> str:
+def ensure_setup_code(path: Path, given: str | None, mode: int = _PRIVATE) -> str:
     """Return the setup code: the given one, or one that is made once."""
     if given is not None:
         path.unlink(missing_ok=True)
-        _create(path, given.encode(), mode=0o600)
+        create(path, given.encode(), _PRIVATE)
         return given
     letters = [secrets.choice(_CODE_LETTERS) for _ in range(8)]
     code = "".join(letters[:4]) + "-" + "".join(letters[4:])
-    _create(path, code.encode(), mode=0o600)
+    create(path, code.encode(), mode)
     return path.read_text(encoding="utf-8").strip()
 
 
@@ -98,7 +121,15 @@ def _new_seed() -> bytes:
     return seed
 
 
-def _create(path: Path, content: bytes, *, mode: int = _READ_ONLY) -> None:
+def _read(path: Path) -> bytes:
+    """Return a file's content. ConfigError where it can't be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def create(path: Path, content: bytes, mode: int) -> None:
     """Write a file that does not exist yet: whole and on disk, or not at all."""
     if path.exists():
         return
@@ -106,6 +137,7 @@ def _create(path: Path, content: bytes, *, mode: int = _READ_ONLY) -> None:
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)  # whatever the umask is
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -40,6 +40,12 @@ class EmbeddedNats:
             layout.run,
         )
 
+    @staticmethod
+    def url_of(layout: Layout) -> str:
+        """Return the URL of the server that somebody else started."""
+        port = (layout.nats / "port").read_text(encoding="ascii")
+        return f"nats://{LOOPBACK}:{port}"
+
     @property
     def _configuration(self) -> Path:
         return self._home / "nats.conf"
@@ -61,17 +67,11 @@ class EmbeddedNats:
         self.child.start()
 
     def _document(self) -> str:
-        store = json.dumps(str(self._home / "jetstream"))
-        return (
-            "server_name: opseer\n"
-            f'listen: "{LOOPBACK}:{self.port}"\n'
-            f'http: "{LOOPBACK}:{self._monitor}"\n'
-            f"max_payload: {_MAX_PAYLOAD}\n"
-            "max_pending: 8388608\n"
-            'write_deadline: "5s"\n'
-            f"jetstream {{ store_dir: {store}, sync_interval: always, "
-            "max_mem: 64MB, max_file: 1GB }\n"
-            f"{self._accounts}\n"
+        return server_document(
+            f"{LOOPBACK}:{self.port}",
+            f"{LOOPBACK}:{self._monitor}",
+            str(self._home / "jetstream"),
+            self._accounts,
         )
 
     def is_ready(self) -> bool:
@@ -86,6 +86,21 @@ class EmbeddedNats:
             return False
         finally:
             connection.close()
+
+
+def server_document(listen: str, monitor: str, store: str, accounts: str) -> str:
+    """Return a server's configuration; an acknowledged message is on disk."""
+    return (
+        "server_name: opseer\n"
+        f'listen: "{listen}"\n'
+        f'http: "{monitor}"\n'
+        f"max_payload: {_MAX_PAYLOAD}\n"
+        "max_pending: 8388608\n"
+        'write_deadline: "5s"\n'
+        f"jetstream {{ store_dir: {json.dumps(store)}, sync_interval: always, "
+        "max_mem: 64MB, max_file: 1GB }\n"
+        f"{accounts}\n"
+    )
 
 
 def binary() -> Path:

@@ -97,6 +97,11 @@ class EmbeddedPostgres:
         )
         self._child.start()
 
+    def attach(self) -> None:
+        """Take the port of the server that somebody else started."""
+        port = self._layout.run / "postgres-port"
+        self.port = int(port.read_text(encoding="ascii"))
+
     def is_ready(self) -> bool:
         """Return whether it takes connections. ConfigError when it ended."""
         if not self.child.alive:

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from opseer_cli import demo as company
 from opseer_cli import settings
-from opseer_cli.credentials import Credentials
-from opseer_cli.layout import Layout, holder_of, layout_of
+from opseer_cli.credentials import credentials_for
+from opseer_cli.layout import holder_of, layout_of
 from opseer_cli.ports import is_free
 from opseer_cli.processes import noted
 from opseer_cli.supervisor import Supervisor
@@ -75,14 +75,14 @@ def migrate() -> None:
             "set DATABASE_URL and NATS_URL; `opseer up` migrates the embedded servers"
         )
     done = asyncio.run(
-        prepare(chosen.database_url, chosen.nats_url, _credentials(chosen))
+        prepare(chosen.database_url, chosen.nats_url, credentials_for(chosen))
     )
     _say(f"{done} migrations applied; roles, streams and durables are in place")
 
 
 def nats_config() -> None:
     """Print the accounts block for the configuration of a NATS server of yours."""
-    block = rights.accounts_block(_credentials(settings.read()).public_keys())
+    block = rights.accounts_block(credentials_for(settings.read()).public_keys())
     sys.stdout.write(block)
 
 
@@ -125,12 +125,3 @@ def _become(service: str) -> NoReturn:
     """Turn this process into a service, so that signals reach it."""
     program = [sys.executable, "-m", f"opseer_{service}"]
     os.execv(sys.executable, program)  # noqa: S606 - a list, no shell
-
-
-def _credentials(chosen: settings.Settings) -> Credentials:
-    """Return the credentials in the data directory, made where missing."""
-    layout: Layout = layout_of(chosen.data_dir)
-    layout.make()
-    credentials = Credentials(layout.secrets)
-    credentials.ensure()
-    return credentials

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from opseer_cli import machine, offline, remote
+from opseer_cli import machine, offline, operations, remote, users
 from opseer_common.errors import ConfigError, OpseerError
 from opseer_common.run import EX_CONFIG
 
@@ -30,14 +30,20 @@ for _command in (
     machine.mrr,
     machine.notifier,
     remote.report,
+    remote.export,
     remote.connect,
     remote.refresh,
     remote.disconnect,
+    operations.backup,
+    operations.restore,
     offline.explain,
     offline.version,
 ):
     commands.command()(_command)
 commands.command("nats-config")(machine.nats_config)
+commands.command("doctor")(operations.check)
+commands.add_typer(operations.keys, name="keys")
+commands.add_typer(users.commands, name="user")
 
 
 def app() -> None:

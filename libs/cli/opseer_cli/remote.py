@@ -1,11 +1,12 @@
-"""Commands against a running gateway: report, connect, refresh, disconnect."""
+"""Commands against a running gateway: report, export, connect, refresh, disconnect."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import typer
@@ -23,6 +24,10 @@ _KEY_LIMIT = 4096
 
 Source = Literal["stripe", "revenuecat", "polar"]
 Form = Literal["text", "json", "html"]
+Figures = Literal["daily", "movements"]
+_ROUTES: Mapping[Figures, str] = MappingProxyType(
+    {"daily": "revenue/daily", "movements": "mrr/movements"}
+)
 Url = Annotated[
     str | None, typer.Option(help="The gateway; default from OPSEER_PUBLIC_URL.")
 ]
@@ -44,6 +49,35 @@ def report(
     async def ask(api: Gateway) -> None:
         day = date.date() if date else None
         text = await api.report(day, form)
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+    _call(ask, url, token)
+
+
+def export(
+    what: Figures,
+    *,
+    source: Annotated[Source, typer.Option()] = "stripe",
+    csv: Annotated[bool, typer.Option("--csv", help="CSV; else JSON.")] = False,
+    since: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Print daily revenue, or MRR movements: a row per day, amounts in minor units."""
+    query: dict[str, str] = {"source": source}
+    if csv:
+        query["format"] = "csv"
+    for name, day in (("from", since), ("to", until)):
+        if day is not None:
+            query[name] = day.date().isoformat()
+
+    async def ask(api: Gateway) -> None:
+        text = await api.figures(_ROUTES[what], query)
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     _call(ask, url, token)

@@ -43,7 +43,11 @@ class Service:
         environment = {
             "PATH": os.defpath,
             "LANG": "C.UTF-8",
-            "OPSEER_DATABASE_URL": _login_url(name, wiring),
+            "OPSEER_DATABASE_URL": login_url(
+                wiring.database_url,
+                role_of(name),
+                wiring.credentials.passwords()[role_of(name)],
+            ),
             "OPSEER_NATS_URL": without_credentials(wiring.nats_url),
             "OPSEER_READY_FILE": str(self._ready),
             **{setting: str(path) for setting, path in self._files.items()},
@@ -98,13 +102,12 @@ def _files_of(name: str, wiring: Wiring) -> Mapping[str, Path]:
     return files
 
 
-def _login_url(name: str, wiring: Wiring) -> str:
-    """Return the database URL with the service's own login in it."""
-    role = role_of(name)
-    parts = urlsplit(wiring.database_url)
+def login_url(admin_url: str, role: str, password: str) -> str:
+    """Return the administrator's URL with another login in it."""
+    parts = urlsplit(admin_url)
     host = parts.netloc.rpartition("@")[2]
-    password = quote(wiring.credentials.passwords()[role], safe="")
-    return urlunsplit(parts._replace(netloc=f"{role}:{password}@{host}"))
+    login = f"{role}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{login}@{host}"))
 
 
 def without_credentials(urls: str) -> str:

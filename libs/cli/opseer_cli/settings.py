@@ -51,7 +51,11 @@ class Settings:
     port: int = env("OPSEER_PORT", settings.port, default=8080)
     public_url: str | None = env("OPSEER_PUBLIC_URL", settings.base_url, default=None)
     setup_code: str | None = env("OPSEER_SETUP_CODE", default=None)
-    default_plan: str = env("OPSEER_DEFAULT_PLAN", default="max")
+    default_plan: str = env(
+        "OPSEER_DEFAULT_PLAN",
+        settings.one_of("free", "starter", "plus", "max"),
+        default="max",
+    )
     token: str | None = env("OPSEER_TOKEN", default=None)
     once: bool = env("ONCE", lambda text: text not in {"0", "no"}, default=False)
 

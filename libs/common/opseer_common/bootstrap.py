@@ -47,7 +47,7 @@ async def migrate_database(url: str, passwords: Mapping[str, str]) -> int:
     try:
         await _make_roles(connection, passwords)
         done = await migrations.run(connection)
-        await _check_service_role(connection)
+        await check_service_role(connection)
     except asyncpg.InsufficientPrivilegeError as error:
         raise ConfigError(
             f"DATABASE_URL must be an administrator's login: {error}"
@@ -87,7 +87,7 @@ async def _make_roles(connection: Connection, passwords: Mapping[str, str]) -> N
             )
             if not exists:
                 await connection.execute(f"CREATE ROLE {role} NOLOGIN NOINHERIT")
-        await _check_service_role(connection)
+        await check_service_role(connection)
         database = await connection.fetchval("SELECT quote_ident(current_database())")
         for role in LOGIN_ROLES:
             verifier = scram_verifier(passwords[role])
@@ -102,7 +102,7 @@ async def _make_roles(connection: Connection, passwords: Mapping[str, str]) -> N
         await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
 
 
-async def _check_service_role(connection: Connection) -> None:
+async def check_service_role(connection: Connection) -> None:
     """Refuse a role of that name that opens more than its functions."""
     row = await connection.fetchrow(
         """

@@ -11,6 +11,7 @@ record's head, so a record that is moved to another row does not open.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -97,6 +98,11 @@ class PublicKey:
     key_id: int
     raw: bytes
 
+    @property
+    def check_value(self) -> str:
+        """What tells this key from another of the same id; hex, no secret."""
+        return hashlib.sha256(b"opseer.sealing-key.v1\0" + self.raw).hexdigest()
+
     def seal(self, secret: Secret, place: SealedFor) -> bytes:
         """Return the record of `secret` for `place`. ValueError over 255 bytes."""
         text = secret.reveal().encode()
@@ -117,8 +123,15 @@ class KeyRing:
 
     def public(self) -> PublicKey:
         """Return the half that new records are sealed to."""
-        key = self.keys[self.primary].public_key()
-        return PublicKey(self.primary, key.public_bytes_raw())
+        return self._public(self.primary)
+
+    def publics(self) -> list[PublicKey]:
+        """Return the half that seals of every key."""
+        return [self._public(key_id) for key_id in self.keys]
+
+    def _public(self, key_id: int) -> PublicKey:
+        raw = self.keys[key_id].public_key().public_bytes_raw()
+        return PublicKey(key_id, raw)
 
     def open(self, record: bytes, place: SealedFor) -> Secret:
         """Return the key in `record`. SealError for whatever does not fit."""

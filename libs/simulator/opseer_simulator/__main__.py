@@ -14,6 +14,8 @@ import msgspec
 from aiohttp import web
 
 from opseer_simulator.clock import utc_now
+from opseer_simulator.event_shapes import VERSIONS
+from opseer_simulator.rendering import API_VERSION
 from opseer_simulator.server import make_app
 from opseer_simulator.simulation import CUSTOMERS, Simulation
 
@@ -24,7 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     options = _options(arguments)
     epoch = options.epoch or utc_now().date() - _HISTORY
-    simulation = Simulation(options.seed, epoch, options.customers)
+    simulation = Simulation(
+        options.seed,
+        epoch,
+        options.customers,
+        stories=options.stories,
+        bulk=options.bulk,
+        event_version=options.event_version,
+    )
     asyncio.run(_serve(simulation, options))
     return 0
 
@@ -47,6 +56,16 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "after a restart; by default 130 days ago",
     )
     parser.add_argument("--customers", type=int, default=CUSTOMERS)
+    parser.add_argument(
+        "--stories",
+        choices=("plain", "full"),
+        default="plain",
+        help="full = everything that can happen at Stripe",
+    )
+    parser.add_argument(
+        "--bulk", type=int, default=0, help="further payments in each 120 days"
+    )
+    parser.add_argument("--event-version", choices=VERSIONS, default=API_VERSION)
     parser.add_argument(
         "--key", action="append", required=True, help="rk_test_… or rk_live_…"
     )

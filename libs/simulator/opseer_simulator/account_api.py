@@ -9,13 +9,17 @@ import msgspec
 
 from opseer_simulator import billing_objects, objects
 from opseer_simulator.books import Books
+from opseer_simulator.bulk import Bulk
+from opseer_simulator.bulk_records import BulkLists
+from opseer_simulator.catalogue import CURRENCY
 from opseer_simulator.expansion import expand
-from opseer_simulator.listing import EVENTS_KEPT, Query, page
+from opseer_simulator.listing import EVENTS_KEPT, Places, Query, limit_of, page
 from opseer_simulator.objects import Json
 from opseer_simulator.records import Transaction
 from opseer_simulator.refusals import bad_parameter, no_such
-from opseer_simulator.rendering import render
+from opseer_simulator.rendering import View, render
 from opseer_simulator.resources import RESOURCES, Resource
+from opseer_simulator.search import found
 
 _PREFIXES = {r.prefix: name for name, r in RESOURCES.items()} | {"py_": "charges"}
 
@@ -27,24 +31,36 @@ May = Callable[[str], None]
 class Renderings:
     """The account's records as JSON for one mode, kept while they do not change."""
 
-    def __init__(self, books: Books, *, livemode: bool) -> None:
+    def __init__(self, books: Books, bulk: Bulk, view: View) -> None:
         self.books = books
-        self.livemode = livemode
+        self.bulk = BulkLists(books, bulk)
+        self.view = view
         self.now = 0
         self._kept: dict[str, tuple[object, bool, msgspec.Raw]] = {}
 
+    def live_until(self, now: int) -> None:
+        """Show everything as it is at a unix second."""
+        self.now = now
+        self.bulk.live_until(now)
+
+    def places(self, resource: Resource) -> Places:
+        """Return the records of a resource."""
+        shelf: Places = getattr(self.books, resource.shelf)
+        return self.bulk.get(resource.shelf) or shelf
+
     def fresh(self, record: Any) -> Json:
         """Return a record as an object that may be changed."""
-        return render(record, self.books, self.now, livemode=self.livemode)
+        return render(record, self.books, self.now, self.view)
 
     def encoded(self, record: Any) -> msgspec.Raw:
-        """Return a record already encoded."""
+        """Return a record already encoded; those made in bulk are not kept."""
         cleared = isinstance(record, Transaction) and record.available_on <= self.now
         kept = self._kept.get(record.id)
         if kept is not None and kept[0] is record and kept[1] == cleared:
             return kept[2]
         raw = msgspec.Raw(msgspec.json.encode(self.fresh(record)))
-        self._kept[record.id] = (record, cleared, raw)
+        if not self.bulk.owns(record.id):
+            self._kept[record.id] = (record, cleared, raw)
         return raw
 
 
@@ -63,17 +79,24 @@ class Reader:
 
     def balance(self) -> Json:
         """Return the balance."""
-        return objects.balance(
-            self._books.transactions.all(),
-            self._now,
-            livemode=self._renderings.livemode,
-        )
+        bulk = self._renderings.bulk.standing(self._now)
+        sums: dict[str, tuple[int, int]] = {CURRENCY: bulk}
+        for moved in self._books.transactions.all():
+            there, clearing = sums.get(moved.currency, (0, 0))
+            if moved.available_on <= self._now:
+                there += moved.net
+            else:
+                clearing += moved.net
+            sums[moved.currency] = (there, clearing)
+        return objects.balance(sums, livemode=self._renderings.view.livemode)
 
     def listed(self, name: str, query: Query) -> Json:
         """Return a page of a list; RefusalError as Stripe refuses."""
         resource = RESOURCES[name]
         paths = query.expand
-        records, more = page(resource, resource.shelf(self._books), query, self._now)
+        records, more = page(
+            resource, self._renderings.places(resource), query, self._now
+        )
         data: list[Any]
         if paths:
             data = [self._renderings.fresh(record) for record in records]
@@ -83,10 +106,18 @@ class Reader:
         self._expand(answer, paths)
         return answer
 
+    def searched(self, query: Query) -> Json:
+        """Return a page of charges that fit a search; RefusalError as Stripe does."""
+        places = self._renderings.places(RESOURCES["charges"])
+        records, rest = found(places, query, self._now)
+        answer = rest | {"data": [self._renderings.fresh(each) for each in records]}
+        self._expand(answer, query.expand)
+        return answer
+
     def single(self, name: str, object_id: str, query: Query) -> Json:
         """Return one object; RefusalError (404) if there is none."""
         resource = RESOURCES[name]
-        record = resource.shelf(self._books).get(object_id)
+        record = self._renderings.places(resource).get(object_id)
         if record is None or self._forgotten(resource, record.created):
             raise no_such(resource.noun, object_id, "id")
         answer = self._renderings.fresh(record)
@@ -105,27 +136,31 @@ class Reader:
         record = self._books.subscriptions.get(sub_id)
         if record is None:
             raise no_such("subscription", sub_id, "subscription")
-        item = billing_objects.item(record, livemode=self._renderings.livemode)
-        after = query.single.get("starting_after")
-        data = [] if after == record.item else [item]
-        answer = _list("/v1/subscription_items", data, more=False)
-        self._expand(answer, query.expand)
-        return answer
+        livemode = self._renderings.view.livemode
+        rows = [
+            billing_objects.item(x, record.id, livemode=livemode) for x in record.items
+        ]
+        return self._nested("/v1/subscription_items", rows, query)
 
     def lines(self, invoice_id: str, query: Query) -> Json:
         """Return the lines of an invoice."""
         record = self._books.invoices.get(invoice_id)
         if record is None:
             raise no_such("invoice", invoice_id, "invoice")
-        livemode = self._renderings.livemode
+        livemode = self._renderings.view.livemode
         data = [
             billing_objects.line(x, record, livemode=livemode) for x in record.lines
         ]
+        return self._nested(f"/v1/invoices/{invoice_id}/lines", data, query)
+
+    def _nested(self, url: str, rows: list[Json], query: Query) -> Json:
+        """Return a page of rows that belong to one object, in their own order."""
         after = query.single.get("starting_after")
-        ids = [x["id"] for x in data]
+        ids = [row["id"] for row in rows]
         if after in ids:
-            data = data[ids.index(after) + 1 :]
-        answer = _list(f"/v1/invoices/{invoice_id}/lines", data, more=False)
+            rows = rows[ids.index(after) + 1 :]
+        count = limit_of(query)
+        answer = _list(url, rows[:count], more=len(rows) > count)
         self._expand(answer, query.expand)
         return answer
 
@@ -134,7 +169,11 @@ class Reader:
 
     def _expand(self, answer: Json, paths: list[str]) -> None:
         for path in paths:
-            expand(answer, path, self._fetch)
+            expand(answer, path, self._fetch, self._tiers)
+
+    def _tiers(self, price_id: str) -> list[Json]:
+        plan = self._books.plans.get(price_id)
+        return [] if plan is None else billing_objects.tiers(plan)
 
     def _fetch(self, object_id: str) -> Json | None:
         """Return the object of an id found in another object."""
@@ -147,7 +186,7 @@ class Reader:
             return None
         resource = RESOURCES[name]
         self._may(resource.permission)
-        record = resource.shelf(self._books).get(object_id)
+        record = self._renderings.places(resource).get(object_id)
         return None if record is None else self._renderings.fresh(record)
 
 

@@ -6,9 +6,9 @@ a subscription of one item still carries the old `plan` and `quantity`.
 
 from __future__ import annotations
 
-from opseer_simulator.catalogue import CURRENCY, Coupon, Plan, Product
+from opseer_simulator.catalogue import Coupon, Plan, Product, Tier
 from opseer_simulator.objects import NO_ADDRESS, Json, listing, payment_method
-from opseer_simulator.records import Discount, Invoice, Line, Subscription
+from opseer_simulator.records import Discount, Invoice, Item, Line, Subscription
 
 
 def product(record: Product, default_price: str | None, *, livemode: bool) -> Json:
@@ -37,23 +37,23 @@ def product(record: Product, default_price: str | None, *, livemode: bool) -> Js
 
 
 def price(record: Plan, *, livemode: bool) -> Json:
-    """Return a price."""
+    """Return a price; its tiers only come when expanded."""
     recurring = None
     if record.interval is not None:
         recurring = {
             "interval": record.interval,
             "interval_count": record.interval_count,
-            "meter": None,
+            "meter": _meter(record),
             "trial_period_days": None,
-            "usage_type": "licensed",
+            "usage_type": record.usage_type,
         }
     return {
         "id": record.id,
         "object": "price",
         "active": True,
-        "billing_scheme": "per_unit",
+        "billing_scheme": _scheme(record),
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "custom_unit_amount": None,
         "livemode": livemode,
         "lookup_key": None,
@@ -62,12 +62,51 @@ def price(record: Plan, *, livemode: bool) -> Json:
         "product": record.product,
         "recurring": recurring,
         "tax_behavior": "exclusive",
-        "tiers_mode": None,
-        "transform_quantity": None,
+        "tiers_mode": record.tiers_mode,
+        "transform_quantity": _transform(record),
         "type": "recurring" if recurring else "one_time",
         "unit_amount": record.unit_amount,
-        "unit_amount_decimal": str(record.unit_amount),
+        "unit_amount_decimal": _decimal(record),
     }
+
+
+def tiers(record: Plan) -> list[Json]:
+    """Return the tiers of a price."""
+    return [_tier(step) for step in record.tiers]
+
+
+def _tier(step: Tier) -> Json:
+    whole = int(step.unit) if step.unit.isdigit() else None
+    return {
+        "flat_amount": step.flat or None,
+        "flat_amount_decimal": str(step.flat) if step.flat else None,
+        "unit_amount": whole,
+        "unit_amount_decimal": step.unit,
+        "up_to": step.up_to,
+    }
+
+
+def _meter(record: Plan) -> str | None:
+    if not record.metered:
+        return None
+    return "mtr_test_" + record.id.removeprefix("price_")
+
+
+def _scheme(record: Plan) -> str:
+    return "tiered" if record.tiers else "per_unit"
+
+
+def _transform(record: Plan) -> Json | None:
+    if record.divide_by is None:
+        return None
+    return {"divide_by": record.divide_by, "round": record.round}
+
+
+def _decimal(record: Plan) -> str | None:
+    """Return the exact unit amount; none for a tiered price."""
+    if record.unit_decimal is not None or record.unit_amount is None:
+        return record.unit_decimal
+    return str(record.unit_amount)
 
 
 def _plan(record: Plan, *, livemode: bool) -> Json:
@@ -76,38 +115,39 @@ def _plan(record: Plan, *, livemode: bool) -> Json:
         "object": "plan",
         "active": True,
         "amount": record.unit_amount,
-        "amount_decimal": str(record.unit_amount),
-        "billing_scheme": "per_unit",
+        "amount_decimal": _decimal(record),
+        "billing_scheme": _scheme(record),
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "interval": record.interval,
         "interval_count": record.interval_count,
         "livemode": livemode,
         "metadata": {},
-        "meter": None,
+        "meter": _meter(record),
         "nickname": record.nickname,
         "product": record.product,
-        "tiers_mode": None,
-        "transform_usage": None,
+        "tiers_mode": record.tiers_mode,
+        "transform_usage": _transform(record),
         "trial_period_days": None,
-        "usage_type": "licensed",
+        "usage_type": record.usage_type,
     }
 
 
 def _coupon(record: Coupon, *, livemode: bool) -> Json:
+    percent = None if record.amount_off is not None else float(record.percent)
     return {
         "id": record.id,
         "object": "coupon",
-        "amount_off": None,
+        "amount_off": record.amount_off,
         "created": record.created,
-        "currency": None,
+        "currency": record.currency,
         "duration": record.duration,
-        "duration_in_months": None,
+        "duration_in_months": record.months,
         "livemode": livemode,
         "max_redemptions": None,
         "metadata": {},
         "name": record.name,
-        "percent_off": float(record.percent),
+        "percent_off": percent,
         "redeem_by": None,
         "times_redeemed": 0,
         "valid": True,
@@ -123,44 +163,58 @@ def discount(record: Discount, *, livemode: bool) -> Json:
         "coupon": _coupon(record.coupon, livemode=livemode),
         "customer": record.customer,
         "customer_account": None,
-        "end": None,
+        "end": record.end,
         "invoice": None,
         "invoice_item": None,
         "promotion_code": None,
         "start": record.created,
         "subscription": record.subscription,
-        "subscription_item": None,
+        "subscription_item": record.item,
     }
 
 
-def item(record: Subscription, *, livemode: bool) -> Json:
-    """Return the subscription's one item."""
-    return {
-        "id": record.item,
+def item(record: Item, sub_id: str, *, livemode: bool) -> Json:
+    """Return an item of a subscription; its discounts are ids unless expanded."""
+    shown = {
+        "id": record.id,
         "object": "subscription_item",
         "billing_thresholds": None,
         "created": record.created,
         "current_period_end": record.period_end,
         "current_period_start": record.period_start,
-        "discounts": [],
+        "discounts": [discount.id for discount in record.discounts],
         "metadata": {},
         "plan": _plan(record.plan, livemode=livemode),
         "price": price(record.plan, livemode=livemode),
         "quantity": record.seats,
-        "subscription": record.id,
+        "subscription": sub_id,
         "tax_rates": [],
     }
+    if record.plan.metered:
+        del shown["quantity"]
+    return shown
 
 
 def subscription(record: Subscription, *, livemode: bool) -> Json:
-    """Return a subscription; its discounts are ids unless expanded."""
+    """Return a subscription; its discounts are ids unless expanded.
+
+    The old `plan` and `quantity` stand there while it has one item.
+    """
     url = f"/v1/subscription_items?subscription={record.id}"
-    items = listing(url, [item(record, livemode=livemode)]) | {"total_count": 1}
+    rows = [item(each, record.id, livemode=livemode) for each in record.items]
+    items = listing(url, rows) | {"total_count": len(rows)}
+    single = rows[0] if len(rows) == 1 else {"plan": None, "quantity": None}
+    pause = None
+    if record.pause is not None:
+        pause = {
+            "behavior": record.pause.behavior,
+            "resumes_at": record.pause.resumes_at,
+        }
     return _settings() | {
         "id": record.id,
         "object": "subscription",
         "billing_cycle_anchor": record.anchor,
-        "cancel_at": record.period_end if record.cancel_at_period_end else None,
+        "cancel_at": record.ends_at,
         "cancel_at_period_end": record.cancel_at_period_end,
         "canceled_at": record.canceled_at,
         "cancellation_details": {
@@ -169,16 +223,17 @@ def subscription(record: Subscription, *, livemode: bool) -> Json:
             "reason": record.cancel_reason,
         },
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "customer": record.customer,
         "default_payment_method": payment_method(record.customer),
-        "discounts": [record.discount.id] if record.discount else [],
+        "discounts": [discount.id for discount in record.discounts],
         "ended_at": record.ended_at,
         "items": items,
         "latest_invoice": record.latest_invoice,
         "livemode": livemode,
-        "plan": _plan(record.plan, livemode=livemode),
-        "quantity": record.seats,
+        "pause_collection": pause,
+        "plan": single["plan"],
+        "quantity": single.get("quantity"),
         "start_date": record.created,
         "status": record.status,
         "trial_end": record.trial_end,
@@ -197,7 +252,8 @@ def _settings() -> Json:
             "liability": None,
         },
         "billing_cycle_anchor_config": None,
-        "billing_mode": {"type": "classic"},
+        "billing_mode": {"flexible": None, "type": "classic"},
+        "billing_schedules": [],
         "billing_thresholds": None,
         "collection_method": "charge_automatically",
         "customer_account": None,
@@ -205,11 +261,17 @@ def _settings() -> Json:
         "default_source": None,
         "default_tax_rates": [],
         "description": None,
-        "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+        "invoice_settings": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": None,
+            "footer": None,
+            "issuer": {"type": "self"},
+        },
+        "managed_payments": {"enabled": False},
         "metadata": {},
         "next_pending_invoice_item_invoice": None,
         "on_behalf_of": None,
-        "pause_collection": None,
         "payment_settings": {
             "payment_method_options": None,
             "payment_method_types": None,
@@ -229,17 +291,16 @@ def _settings() -> Json:
 
 def line(record: Line, bill: Invoice, *, livemode: bool) -> Json:
     """Return a line of an invoice."""
-    discounted = record.discount_id is not None
-    amounts = [{"amount": record.discount, "discount": record.discount_id}]
+    amounts = [{"amount": off, "discount": di} for di, off in record.discounts]
     return {
         "id": record.id,
         "object": "line_item",
         "amount": record.amount,
-        "currency": CURRENCY,
+        "currency": bill.currency,
         "description": record.description,
-        "discount_amounts": amounts if discounted else [],
+        "discount_amounts": amounts,
         "discountable": not record.proration,
-        "discounts": [record.discount_id] if discounted else [],
+        "discounts": [di for di, _ in record.discounts],
         "invoice": bill.id,
         "livemode": livemode,
         "metadata": {},
@@ -250,7 +311,7 @@ def line(record: Line, bill: Invoice, *, livemode: bool) -> Json:
                 "proration": record.proration,
                 "proration_details": {"credited_items": None},
                 "subscription": bill.subscription,
-                "subscription_item": bill.item,
+                "subscription_item": record.item,
             },
             "type": "subscription_item_details",
         },
@@ -259,9 +320,10 @@ def line(record: Line, bill: Invoice, *, livemode: bool) -> Json:
         "pricing": {
             "price_details": {"price": record.plan.id, "product": record.plan.product},
             "type": "price_details",
-            "unit_amount_decimal": str(record.plan.unit_amount),
+            "unit_amount_decimal": _decimal(record.plan),
         },
         "quantity": record.seats,
+        "quantity_decimal": str(record.seats),
         "subscription": bill.subscription,
         "subtotal": record.amount,
         "taxes": [],
@@ -273,9 +335,9 @@ def invoice(record: Invoice, *, livemode: bool) -> Json:
     lines = [line(each, record, livemode=livemode) for each in record.lines]
     subtotal = sum(each.amount for each in record.lines)
     paid = record.total if record.status == "paid" else 0
-    discounts = list(
-        dict.fromkeys(x.discount_id for x in record.lines if x.discount_id)
-    )
+    off: dict[str, int] = {}
+    for di, amount in (pair for x in record.lines for pair in x.discounts):
+        off[di] = off.get(di, 0) + amount
     final = record.finalized_at is not None
     return _invoice_settings() | {
         "id": record.id,
@@ -289,11 +351,11 @@ def invoice(record: Invoice, *, livemode: bool) -> Json:
         "automatically_finalizes_at": None if final else record.created + 3600,
         "billing_reason": record.reason,
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "customer": record.customer.id,
         "customer_email": record.customer.email,
         "customer_name": record.customer.name,
-        "discounts": discounts,
+        "discounts": list(off),
         "effective_at": record.finalized_at,
         "ending_balance": 0 if final else None,
         "lines": listing(f"/v1/invoices/{record.id}/lines", lines)
@@ -322,11 +384,7 @@ def invoice(record: Invoice, *, livemode: bool) -> Json:
         "subtotal_excluding_tax": subtotal,
         "total": record.total,
         "total_discount_amounts": [
-            {
-                "amount": sum(x.discount for x in record.lines if x.discount_id == di),
-                "discount": di,
-            }
-            for di in discounts
+            {"amount": amount, "discount": di} for di, amount in off.items()
         ],
         "total_excluding_tax": record.total,
         "webhooks_delivered_at": record.created,
@@ -359,6 +417,7 @@ def _invoice_settings() -> Json:
             "shipping_cost",
             "shipping_details",
             "statement_descriptor",
+            "subscription",
             "test_clock",
         ]
     )

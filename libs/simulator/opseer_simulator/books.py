@@ -57,6 +57,13 @@ class Shelf(Generic[Record]):
         self._records[record.id] = record
         return record
 
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def at(self, place: int) -> Record:
+        """Return the record of a place in `order`."""
+        return self._records[self.order[place]]
+
     def __getitem__(self, key: str) -> Record:
         return self._records[key]
 

@@ -24,27 +24,61 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class Tier(msgspec.Struct, frozen=True):
+    """A step of a tiered price: units up to `up_to` (None = all) cost `unit` each.
+
+    `unit` is a decimal string, `flat` comes on top once the step is reached.
+    """
+
+    up_to: int | None
+    unit: str
+    flat: int = 0
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A price: US cents a unit each `interval_count` intervals; None = paid once."""
+    """A price in minor units a unit each `interval_count` intervals.
+
+    No interval = paid once. `unit_decimal` is the exact amount where a unit costs
+    fractions. `tiers_mode` is `graduated` or `volume`. A price per `divide_by` units
+    counts started (`round` = `up`) or full (`down`) packages.
+    """
 
     id: str
     created: int
     key: str
     product: str
     nickname: str
-    unit_amount: int
+    unit_amount: int | None
     interval: str | None = None
     interval_count: int = 1
+    currency: str = CURRENCY
+    unit_decimal: str | None = None
+    usage_type: str = "licensed"
+    tiers: tuple[Tier, ...] = ()
+    tiers_mode: str | None = None
+    divide_by: int | None = None
+    round: str = "up"
+
+    @property
+    def metered(self) -> bool:
+        """Whether what was used is billed after the period."""
+        return self.usage_type == "metered"
 
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True):
-    """A percent off, for ever (`forever`) or on one invoice (`once`)."""
+    """A percent or an amount off: `forever`, on one invoice (`once`), or `repeating`.
+
+    A repeating one lasts `months`; an amount is in minor units of `currency`.
+    """
 
     id: str
     created: int
     name: str
-    percent: int
+    percent: str | int = 0
     duration: str
+    amount_off: int | None = None
+    currency: str | None = None
+    months: int | None = None
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,30 +139,76 @@ def open_catalogue(created: int, new_id: NewId) -> Catalogue:
     )
 
 
+_A_MONTH = {
+    "day": Fraction(365, 12),
+    "week": Fraction(52, 12),
+    "month": Fraction(1),
+    "year": Fraction(1, 12),
+}
+"""How many of an interval a month has, by the company's own bookkeeping."""
+
+
+def periods_a_month(plan: Plan) -> Fraction:
+    """Return how many periods of a recurring plan a month has."""
+    return _A_MONTH[plan.interval or "month"] / plan.interval_count
+
+
+def period_price(plan: Plan, units: int) -> Fraction:
+    """Return what `units` of a plan cost for one period, in exact minor units."""
+    if plan.tiers_mode == "volume":
+        step = next(t for t in plan.tiers if t.up_to is None or units <= t.up_to)
+        return units * Fraction(step.unit) + step.flat
+    if plan.tiers_mode == "graduated":
+        return _graduated(plan.tiers, units)
+    if plan.divide_by is not None:
+        rest = plan.divide_by - 1 if plan.round == "up" else 0
+        units = (units + rest) // plan.divide_by
+    return units * Fraction(plan.unit_decimal or plan.unit_amount or 0)
+
+
+def _graduated(tiers: tuple[Tier, ...], units: int) -> Fraction:
+    price, done = Fraction(0), 0
+    for step in tiers:
+        here = units - done
+        if step.up_to is not None:
+            here = min(here, step.up_to - done)
+        price += here * Fraction(step.unit) + step.flat
+        done += here
+        if done >= units:
+            break
+    return price
+
+
 def monthly_worth(plan: Plan, seats: int, coupon: Coupon | None) -> Fraction:
-    """Return what a paying subscription is worth a month, in exact US cents.
+    """Return what a paying subscription is worth a month, in exact minor units.
 
     The company's own bookkeeping: a year is twelve months and 52 weeks; only a coupon
     for ever makes it worth less.
     """
-    paid = Fraction(plan.unit_amount * seats)
-    worth = {
-        "monthly": paid,
-        "seats": paid,
-        "yearly": paid / 12,
-        "quarterly": paid / 3,
-        "weekly": paid * 52 / 12,
-    }[plan.key]
-    if coupon is not None and coupon.duration == "forever":
-        worth = worth * (100 - coupon.percent) / 100
-    return worth
+    often = periods_a_month(plan)
+    return less_forever(period_price(plan, seats) * often, coupon, often)
+
+
+def less_forever(worth: Fraction, coupon: Coupon | None, often: Fraction) -> Fraction:
+    """Take a coupon off a monthly worth if it is for ever, never below zero.
+
+    An amount off is off each invoice, of which there are `often` a month.
+    """
+    if coupon is None or coupon.duration != "forever":
+        return worth
+    if coupon.amount_off is not None:
+        return max(worth - coupon.amount_off * often, Fraction(0))
+    return worth * (100 - Fraction(coupon.percent)) / 100
 
 
 def discount_on(amount: int, coupon: Coupon | None) -> int:
-    """Return the US cents a coupon takes off an amount, rounded half up."""
+    """Return the minor units a percentage takes off an amount, rounded half up."""
     if coupon is None:
         return 0
-    return (amount * coupon.percent + 50) // 100
+    if coupon.amount_off is not None:
+        return min(amount, coupon.amount_off)
+    percent = Fraction(coupon.percent)
+    return int((amount * percent + 50) // 100)
 
 
 def next_period_end(anchor: int, start: int, plan: Plan) -> int:
@@ -136,9 +216,19 @@ def next_period_end(anchor: int, start: int, plan: Plan) -> int:
 
     Months keep the day of the anchor where the month has it, and its time of day.
     """
-    if plan.interval == "week":
-        return start + 7 * 86_400 * plan.interval_count
+    days = {"day": 1, "week": 7}.get(plan.interval or "")
+    if days is not None:
+        return start + days * 86_400 * plan.interval_count
     months = plan.interval_count * (_MONTHS if plan.interval == "year" else 1)
+    return _same_day(anchor, start, months)
+
+
+def months_later(start: int, months: int) -> int:
+    """Return the unix second some months later, or the month's last day (UTC)."""
+    return _same_day(start, start, months)
+
+
+def _same_day(anchor: int, start: int, months: int) -> int:
     first = datetime.fromtimestamp(anchor, UTC)
     begins = datetime.fromtimestamp(start, UTC)
     year, month0 = divmod(begins.year * _MONTHS + begins.month - 1 + months, _MONTHS)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from opseer_simulator.catalogue import CURRENCY
-from opseer_simulator.objects import NO_ADDRESS, Json, payment_method
+from opseer_simulator.objects import NO_ADDRESS, Json, listing, payment_method, refund
 from opseer_simulator.records import Charge
 
 
 def charge(record: Charge, *, livemode: bool) -> Json:
-    """Return a charge; its refunds only come when expanded."""
+    """Return a charge with its refunds."""
     failed = record.status == "failed"
+    captured = record.amount if record.captured is None else record.captured
     return {
         "id": record.id,
         "object": "charge",
         "amount": record.amount,
-        "amount_captured": 0 if failed else record.amount,
+        "amount_captured": 0 if failed else captured,
         "amount_refunded": record.refunded,
         "application": None,
         "application_fee": None,
@@ -28,9 +28,9 @@ def charge(record: Charge, *, livemode: bool) -> Json:
             "tax_id": None,
         },
         "calculated_statement_descriptor": "MADE UP COMPANY",
-        "captured": not failed,
+        "captured": not failed and captured > 0,
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "customer": record.customer.id,
         "description": record.description,
         "disputed": record.disputed,
@@ -52,6 +52,9 @@ def charge(record: Charge, *, livemode: bool) -> Json:
         "receipt_number": None,
         "receipt_url": None,
         "refunded": record.refunded == record.amount,
+        "refunds": listing(
+            f"/v1/charges/{record.id}/refunds", [refund(r) for r in record.refunds]
+        ),
         "review": None,
         "shipping": None,
         "source": None,

@@ -10,6 +10,8 @@
     POST   /_control/faults       a Fault (see faults.py); DELETE removes all
     POST   /_control/latency      {"milliseconds": n}
     POST   /_control/clock        {"offset_seconds": n}
+    POST   /_control/search       {"enabled": true | false}
+    POST   /_control/events       {"version": one of event_shapes.VERSIONS}
 
 A body or query that does not fit is a 400 `{"error": text}`. Truth's `from` and `to`
 are days of the zone and by default the last 90 days and today.
@@ -24,6 +26,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from aiohttp import web
 
+from opseer_simulator.event_shapes import VERSIONS
 from opseer_simulator.faults import Account, Fault, permission_named
 from opseer_simulator.simulation import Simulation, truth_of
 
@@ -48,6 +51,14 @@ class _Latency(msgspec.Struct, forbid_unknown_fields=True):
     milliseconds: int
 
 
+class _Search(msgspec.Struct, forbid_unknown_fields=True):
+    enabled: bool
+
+
+class _Events(msgspec.Struct, forbid_unknown_fields=True):
+    version: str
+
+
 class _ClockSet(msgspec.Struct, forbid_unknown_fields=True):
     offset_seconds: int
 
@@ -65,6 +76,8 @@ def add_routes(app: web.Application) -> None:
     add.add_delete("/_control/faults", _clear_faults)
     add.add_post("/_control/latency", _latency)
     add.add_post("/_control/clock", _clock)
+    add.add_post("/_control/search", _search)
+    add.add_post("/_control/events", _events)
 
 
 async def _state(request: web.Request) -> web.Response:
@@ -75,6 +88,9 @@ async def _state(request: web.Request) -> web.Response:
             "seed": simulation.seed,
             "epoch": simulation.epoch,
             "customers": simulation.customers,
+            "stories": simulation.stories,
+            "bulk": simulation.bulk.per_span,
+            "event_version": simulation.event_version,
             "now": simulation.now(),
             "offset_seconds": simulation.offset_seconds,
             "missing_permissions": sorted(account.missing),
@@ -160,6 +176,21 @@ async def _clock(request: web.Request) -> web.Response:
     simulation = request.app[SIMULATION]
     simulation.offset_seconds = (await _body(request, _ClockSet)).offset_seconds
     return _json({"now": simulation.now()})
+
+
+async def _search(request: web.Request) -> web.Response:
+    """Let the account search its charges, or not."""
+    request.app[ACCOUNT].search = (await _body(request, _Search)).enabled
+    return _json({})
+
+
+async def _events(request: web.Request) -> web.Response:
+    """Set the account's version, in which events are shown."""
+    version = (await _body(request, _Events)).version
+    if version not in VERSIONS:
+        raise _bad(ValueError(f"the versions are {', '.join(VERSIONS)}"))
+    request.app[SIMULATION].event_version = version
+    return _json({})
 
 
 async def _body(request: web.Request, shape: type[Body]) -> Body:

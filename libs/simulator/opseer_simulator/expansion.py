@@ -14,48 +14,63 @@ Fetch = Callable[[str], Json | None]
 _LOOSE = frozenset({"tiers", "currency_options"})
 
 
-def expand(target: Any, path: str, fetch: Fetch) -> None:
+Tiers = Callable[[str], list[Json]]
+"""Returns the tiers of a price by its id."""
+
+
+def expand(target: Any, path: str, fetch: Fetch, tiers: Tiers) -> None:
     """Expand one dotted path in place.
 
     Raises RefusalError (400) where a property of the path does not exist.
     """
-    _expand(target, path.split("."), path, fetch)
+    _Walk(path, fetch, tiers).step(target, path.split("."))
 
 
-def _expand(target: Any, steps: list[str], path: str, fetch: Fetch) -> None:
-    if isinstance(target, list):
-        for each in target:
-            _expand(each, steps, path, fetch)
-        return
-    if not isinstance(target, dict):
-        return
-    step, rest = steps[0], steps[1:]
-    if step in _LOOSE and "unit_amount" in target:
-        _open_price(target, step)
-        return
-    if step not in target:
-        raise bad_parameter(f"This property cannot be expanded ({path}).", "expand")
-    value = _resolved(target[step], fetch)
-    target[step] = value
-    if rest:
-        _expand(value, rest, path, fetch)
+class _Walk:
+    """One path being expanded."""
 
+    def __init__(self, path: str, fetch: Fetch, tiers: Tiers) -> None:
+        self._path = path
+        self._fetch = fetch
+        self._tiers = tiers
 
-def _resolved(value: Any, fetch: Fetch) -> Any:
-    if isinstance(value, str):
-        return fetch(value) or value
-    if isinstance(value, list):
-        return [_resolved(each, fetch) for each in value]
-    return value
+    def step(self, target: Any, steps: list[str]) -> None:
+        """Expand the first step of what is left of the path, and then the rest."""
+        if isinstance(target, list):
+            for each in target:
+                self.step(each, steps)
+            return
+        if not isinstance(target, dict):
+            return
+        step, rest = steps[0], steps[1:]
+        if step in _LOOSE and "unit_amount" in target:
+            self._open_price(target, step)
+            return
+        if step not in target:
+            raise bad_parameter(
+                f"This property cannot be expanded ({self._path}).", "expand"
+            )
+        value = self._resolved(target[step])
+        target[step] = value
+        if rest:
+            self.step(value, rest)
 
+    def _resolved(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._fetch(value) or value
+        if isinstance(value, list):
+            return [self._resolved(each) for each in value]
+        return value
 
-def _open_price(price: Json, step: str) -> None:
-    if step == "currency_options":
-        price[step] = {
-            price["currency"]: {
-                "custom_unit_amount": None,
-                "tax_behavior": price["tax_behavior"],
-                "unit_amount": price["unit_amount"],
-                "unit_amount_decimal": price["unit_amount_decimal"],
+    def _open_price(self, price: Json, step: str) -> None:
+        if step == "currency_options":
+            price[step] = {
+                price["currency"]: {
+                    "custom_unit_amount": None,
+                    "tax_behavior": price["tax_behavior"],
+                    "unit_amount": price["unit_amount"],
+                    "unit_amount_decimal": price["unit_amount_decimal"],
+                }
             }
-        }
+        elif price["billing_scheme"] == "tiered":
+            price[step] = self._tiers(price["id"])

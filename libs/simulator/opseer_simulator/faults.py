@@ -32,7 +32,8 @@ class Account(msgspec.Struct, kw_only=True):
     """The account's keys and state as the control API sets them.
 
     `missing` holds names of PERMISSIONS; `key_state` is `valid`, `revoked` or
-    `expired`; `wording` of 403s is `old` or `new`.
+    `expired`; `wording` of 403s is `old` or `new`; `search` says whether the account
+    may search its charges.
     """
 
     keys: tuple[str, ...]
@@ -40,6 +41,7 @@ class Account(msgspec.Struct, kw_only=True):
     wording: str = "old"
     key_state: str = "valid"
     latency_ms: int = 0
+    search: bool = False
     faults: list[Fault] = msgspec.field(default_factory=list)
     calls: Counter[str] = msgspec.field(default_factory=Counter)
     recent: deque[float] = msgspec.field(default_factory=deque)

@@ -1,35 +1,44 @@
 """Invoices: what is billed, when it is collected, how often it is tried again.
 
-Amounts are US cents, times are unix seconds.
+Amounts are minor units, times are unix seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import msgspec
 from msgspec.structs import replace
 
 from opseer_simulator.books import Books
-from opseer_simulator.catalogue import discount_on
+from opseer_simulator.catalogue import discount_on, period_price
 from opseer_simulator.payments import Payments
-from opseer_simulator.records import Charge, Invoice, Line, Subscription
+from opseer_simulator.records import Charge, Discount, Invoice, Item, Line, Subscription
 from opseer_simulator.timeline import DAY, Deck, Timeline
 
 NEVER = 4
 """Declines after which nobody tries again."""
 
-_RETRY_AFTER_DAYS = {"week": (1, 2, 3), "month": (3, 5, 7), "year": (3, 5, 7)}
+_RETRY_AFTER_DAYS = {
+    "day": (1, 2, 3),
+    "week": (1, 2, 3),
+    "month": (3, 5, 7),
+    "year": (3, 5, 7),
+}
 _LEAST = 50
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A line to be: cents before discount, of a state of the subscription."""
+    """A line to be: minor units before discount, of a state of the subscription."""
 
     amount: int
     text: str
     of: Subscription
+    item: Item
     start: int
+    end: int
+    units: int
     proration: bool = False
 
 
@@ -41,26 +50,67 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
 
     @classmethod
-    def full(cls, sub: Subscription, reason: str) -> Bill:
-        """Bill the whole current period."""
-        amount = sub.plan.unit_amount * sub.seats
-        text = f"{sub.seats} x {sub.plan.nickname}"
-        part = Part(amount=amount, text=text, of=sub, start=sub.period_start)
-        return cls(sub=sub, reason=reason, parts=(part,))
+    def full(
+        cls, sub: Subscription, reason: str, items: tuple[Item, ...] | None = None
+    ) -> Bill:
+        """Bill the whole current period of some items, all unless told."""
+        parts = tuple(
+            Part(
+                amount=rounded(period_price(item.plan, item.seats)),
+                text=f"{item.seats} x {item.plan.nickname}",
+                of=sub,
+                item=item,
+                start=item.period_start,
+                end=item.period_end,
+                units=item.seats,
+            )
+            for item in (sub.items if items is None else items)
+            if not item.plan.metered
+        )
+        return cls(sub=sub, reason=reason, parts=parts)
 
     @classmethod
     def free(cls, sub: Subscription) -> Bill:
         """Bill nothing for a trial."""
-        text = f"Trial period for {sub.plan.nickname}"
-        part = Part(amount=0, text=text, of=sub, start=sub.period_start)
-        return cls(sub=sub, reason="subscription_create", parts=(part,))
+        parts = tuple(
+            Part(
+                amount=0,
+                text=f"Trial period for {item.plan.nickname}",
+                of=sub,
+                item=item,
+                start=item.period_start,
+                end=item.period_end,
+                units=item.seats,
+            )
+            for item in sub.items
+            if not item.plan.metered
+        )
+        return cls(sub=sub, reason="subscription_create", parts=parts)
+
+
+def used(sub: Subscription, item: Item, units: int) -> Part:
+    """Return the line of a metered item's period that is over."""
+    return Part(
+        amount=rounded(period_price(item.plan, units)),
+        text=f"{units} x {item.plan.nickname}",
+        of=sub,
+        item=item,
+        start=item.period_start,
+        end=item.period_end,
+        units=units,
+    )
+
+
+def rounded(amount: Fraction) -> int:
+    """Return an amount as it is billed: to a whole minor unit, half up."""
+    return int((2 * amount + 1) // 2)
 
 
 class Invoicing:
     """Writes invoices and collects them.
 
-    `on_paid(at, subscription)`, `on_failed(at, subscription, last)` and
-    `on_sale(at, charge)` are told what became of it.
+    `on_final(at, invoice)`, `on_paid(at, subscription)`,
+    `on_failed(at, subscription, last)` and `on_sale(at, charge)` are told what became of it.
     """
 
     def __init__(
@@ -72,6 +122,9 @@ class Invoicing:
         self._deck = deck
         self._declines: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
+        self._kept_open: set[str] = set()
+        self._doomed: dict[str, int] = {}
+        self.on_final: Callable[[int, Invoice], None]
         self.on_paid: Callable[[int, str], None]
         self.on_failed: Callable[[int, str, bool], None]
         self.on_sale: Callable[[int, Charge], None] = lambda _at, _charge: None
@@ -82,7 +135,17 @@ class Invoicing:
 
     def draw_declines(self, invoice_id: str) -> None:
         """Let chance decide how a renewal's payment goes."""
-        self._declines[invoice_id] = self._deck.draw()
+        sub_id = self._books.invoices[invoice_id].subscription
+        doom = self._doomed.pop(sub_id, None)
+        self._declines[invoice_id] = self._deck.draw() if doom is None else doom
+
+    def doom_next(self, sub_id: str, count: int) -> None:
+        """Let the next renewal of a subscription be declined so many times."""
+        self._doomed[sub_id] = count
+
+    def keep_open(self, sub_id: str) -> None:
+        """Do not write off what a subscription owes after the last try."""
+        self._kept_open.add(sub_id)
 
     def bill(self, at: int, bill: Bill) -> Invoice:
         """Write a draft invoice."""
@@ -90,7 +153,7 @@ class Invoicing:
         customer = self._books.customers[bill.sub.customer]
         number = self._numbers.get(customer.id, 0) + 1
         self._numbers[customer.id] = number
-        lines = tuple(self._line(part) for part in bill.parts)
+        lines = self._lines(bill)
         return self._books.invoices.put(
             Invoice(
                 id=ids.new("in_"),
@@ -98,11 +161,11 @@ class Invoicing:
                 number=f"{customer.invoice_prefix}-{number:04d}",
                 customer=customer,
                 subscription=bill.sub.id,
-                item=bill.sub.item,
                 reason=bill.reason,
                 lines=lines,
                 total=sum(line.amount - line.discount for line in lines),
                 status="draft",
+                currency=bill.sub.currency,
             )
         )
 
@@ -114,10 +177,13 @@ class Invoicing:
         whole = before.period_end - before.period_start
         parts = tuple(
             Part(
-                amount=sign * ((s.plan.unit_amount * s.seats * left) // whole),
+                amount=sign * int(price_of(s) * left // whole),
                 text=f"{word} {s.seats} x {s.plan.nickname}",
                 of=s,
+                item=s.items[0],
                 start=at,
+                end=s.period_end,
+                units=s.seats,
                 proration=True,
             )
             for s, sign, word in (
@@ -134,20 +200,26 @@ class Invoicing:
         invoice = self._books.invoices[invoice_id]
         if invoice.status not in {"draft", "open"}:
             return
+        final = invoice.finalized_at is None
         invoice = replace(
             invoice, status="open", finalized_at=invoice.finalized_at or at
         )
         if invoice.total == 0:
             self._books.invoices.put(replace(invoice, status="paid", paid_at=at))
-            return
+        else:
+            self._try(at, invoice)
+        if final:
+            self.on_final(at, invoice)
+
+    def _try(self, at: int, invoice: Invoice) -> None:
         if invoice.intent is None:
             intent = self._payments.open_intent(
                 at, invoice.customer, invoice.total, _purpose(invoice)
             )
             invoice = replace(invoice, intent=intent.id)
         invoice = replace(invoice, attempts=invoice.attempts + 1)
-        if self._declines.get(invoice_id, 0) > 0:
-            self._declines[invoice_id] -= 1
+        if self._declines.get(invoice.id, 0) > 0:
+            self._declines[invoice.id] -= 1
             self._not_paid(at, invoice)
         else:
             self._settle(at, invoice)
@@ -158,6 +230,20 @@ class Invoicing:
         if invoice.status in {"draft", "open"}:
             self._books.invoices.put(
                 replace(invoice, status="void", voided_at=at, next_attempt=None)
+            )
+
+    def write_off(self, at: int, invoice_id: str) -> None:
+        """Give an invoice up that is not closed."""
+        invoice = self._books.invoices[invoice_id]
+        if invoice.status in {"draft", "open"}:
+            self._books.invoices.put(
+                replace(
+                    invoice,
+                    status="uncollectible",
+                    finalized_at=invoice.finalized_at or at,
+                    uncollectible_at=at,
+                    next_attempt=None,
+                )
             )
 
     def _settle(self, at: int, invoice: Invoice) -> None:
@@ -176,7 +262,7 @@ class Invoicing:
         retry_at = None
         if not first and not last:
             retry_at = at + retries[invoice.attempts - 1] * DAY
-        if last:
+        if last and invoice.subscription not in self._kept_open:
             invoice = replace(invoice, status="uncollectible", uncollectible_at=at)
         invoice = self._books.invoices.put(replace(invoice, next_attempt=retry_at))
         codes = ("insufficient_funds", "generic_decline", "do_not_honor")
@@ -191,22 +277,49 @@ class Invoicing:
         if not first:
             self.on_failed(at, invoice.subscription, last)
 
-    def _line(self, part: Part) -> Line:
-        sub = part.of
-        coupon = sub.discount.coupon if sub.discount else None
-        taken = abs(discount_on(abs(part.amount), coupon))
+    def _lines(self, bill: Bill) -> tuple[Line, ...]:
+        left: dict[str, int] = {}
+        return tuple(self._line(part, left) for part in bill.parts)
+
+    def _line(self, part: Part, left: dict[str, int]) -> Line:
+        """Write a line; `left` is what amounts off have still to take."""
+        own = self._books.customers[part.of.customer].discount
+        customers = () if own is None else (own,)
+        taken: list[tuple[str, int]] = []
+        rest = abs(part.amount)
+        for discount in (*part.item.discounts, *(part.of.discounts or customers)):
+            off = _taken(discount, rest, part, left)
+            rest -= off
+            taken.append((discount.id, off if part.amount > 0 else -off))
         return Line(
             id=self._books.ids.new("il_"),
             amount=part.amount,
-            discount=taken if part.amount > 0 else -taken,
-            discount_id=sub.discount.id if sub.discount else None,
+            discounts=tuple(taken),
             description=part.text,
-            plan=sub.plan,
-            seats=sub.seats,
+            item=part.item.id,
+            plan=part.item.plan,
+            seats=part.units,
             period_start=part.start,
-            period_end=sub.period_end,
+            period_end=part.end,
             proration=part.proration,
         )
+
+
+def _taken(discount: Discount, rest: int, part: Part, left: dict[str, int]) -> int:
+    """Return what a discount takes off `rest` of a line."""
+    coupon = discount.coupon
+    if coupon.amount_off is None:
+        return discount_on(rest, coupon)
+    if part.proration:
+        return 0
+    off = min(rest, left.get(discount.id, coupon.amount_off))
+    left[discount.id] = left.get(discount.id, coupon.amount_off) - off
+    return off
+
+
+def price_of(sub: Subscription) -> Fraction:
+    """Return what the first item costs for one period."""
+    return period_price(sub.plan, sub.seats)
 
 
 def _purpose(invoice: Invoice) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from opseer_simulator.books import Shelf
 from opseer_simulator.records import Subscription
 from opseer_simulator.refusals import RefusalError, bad_parameter, no_such
 from opseer_simulator.resources import Resource, event_type
@@ -23,6 +22,25 @@ _TYPES_MOST = 20
 _BRACKETS = re.compile(r"^([a-z_]+)\[([a-z0-9_]*)\]$")
 _BOUNDS = frozenset({"gt", "gte", "lt", "lte"})
 _COMMON = frozenset({"limit", "starting_after", "ending_before", "created"})
+
+
+class Places(Protocol):
+    """Records of one kind by their place, the oldest being 0."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def at(self, place: int) -> Any:
+        """Return the record of a place."""
+
+    def get(self, key: str, /) -> Any:
+        """Return a record by its id, or None."""
+
+    def place(self, key: str, /) -> int | None:
+        """Return a record's place, or None."""
+
+    def first_from(self, created: int) -> int:
+        """Return the place of the first record created at or after an instant."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,14 +86,14 @@ def parse_query(pairs: Iterable[tuple[str, str]]) -> Query:
 
 
 def page(
-    resource: Resource, shelf: Shelf[Any], query: Query, now: int
+    resource: Resource, shelf: Places, query: Query, now: int
 ) -> tuple[list[Any], bool]:
     """Return a page of records, newest first, and whether there are more.
 
     Raises RefusalError (400) for parameters Stripe refuses.
     """
     _refuse_unknown(resource, query)
-    limit = _limit(query)
+    limit = limit_of(query)
     first, last = _window(shelf, query)
     if resource.noun == "event":
         first = max(first, shelf.first_from(now - EVENTS_KEPT))
@@ -125,7 +143,8 @@ def _refuse_unknown(resource: Resource, query: Query) -> None:
                 )
 
 
-def _limit(query: Query) -> int:
+def limit_of(query: Query) -> int:
+    """Return the wanted number of rows; RefusalError (400) outside 1 to 100."""
     limit = integer(query.single.get("limit", "10"), "limit")
     if limit < 1:
         raise bad_parameter(
@@ -142,9 +161,9 @@ def _limit(query: Query) -> int:
     return limit
 
 
-def _window(shelf: Shelf[Any], query: Query) -> tuple[int, int]:
+def _window(shelf: Places, query: Query) -> tuple[int, int]:
     """Return the places [first, last) of the wanted creation times."""
-    first, last = 0, len(shelf.order)
+    first, last = 0, len(shelf)
     bounds = dict(query.hashes.get("created", {}))
     if "created" in query.single:
         bounds = {"gte": query.single["created"], "lte": query.single["created"]}
@@ -163,7 +182,7 @@ def _window(shelf: Shelf[Any], query: Query) -> tuple[int, int]:
 
 
 def _cursor(
-    resource: Resource, shelf: Shelf[Any], query: Query, param: str, first: int
+    resource: Resource, shelf: Places, query: Query, param: str, first: int
 ) -> int | None:
     cursor = query.single.get(param)
     if cursor is None:
@@ -176,7 +195,7 @@ def _cursor(
 
 def _take(
     resource: Resource,
-    shelf: Shelf[Any],
+    shelf: Places,
     query: Query,
     places: Iterator[int],
     count: int,
@@ -189,7 +208,7 @@ def _take(
     types = _types(query)
     found: list[Any] = []
     for place in places:
-        record = shelf[shelf.order[place]]
+        record = shelf.at(place)
         if types and not any(event_type(record, each) for each in types):
             continue
         if not all(keeps(record, value) for keeps, value in filters):

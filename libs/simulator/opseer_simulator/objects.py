@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opseer_simulator.catalogue import CURRENCY
+from opseer_simulator.fx import MILLION
 from opseer_simulator.records import (
     Customer,
     Dispute,
@@ -62,21 +62,25 @@ def listing(url: str, data: list[Any]) -> Json:
     }
 
 
-def balance(transactions: list[Transaction], now: int, *, livemode: bool) -> Json:
-    """Return the balance at a unix second: available and still clearing."""
-    available = sum(t.net for t in transactions if t.available_on <= now)
-    pending = sum(t.net for t in transactions if t.available_on > now)
+def balance(sums: dict[str, tuple[int, int]], *, livemode: bool) -> Json:
+    """Return the balance: (available, still clearing) by currency."""
 
-    def rows(amount: int) -> list[Json]:
-        kinds = {"card": amount}
-        return [{"amount": amount, "currency": CURRENCY, "source_types": kinds}]
+    def rows(place: int) -> list[Json]:
+        return [
+            {
+                "amount": amounts[place],
+                "currency": currency,
+                "source_types": {"card": amounts[place]},
+            }
+            for currency, amounts in sums.items()
+        ]
 
     return {
         "object": "balance",
-        "available": rows(available),
-        "connect_reserved": [{"amount": 0, "currency": CURRENCY}],
+        "available": rows(0),
+        "connect_reserved": [{"amount": 0, "currency": each} for each in sums],
         "livemode": livemode,
-        "pending": rows(pending),
+        "pending": rows(1),
     }
 
 
@@ -91,7 +95,7 @@ def transaction(record: Transaction, *, available: bool) -> Json:
             {
                 "amount": record.fee,
                 "application": None,
-                "currency": CURRENCY,
+                "currency": record.currency,
                 "description": what,
                 "type": "stripe_fee",
             }
@@ -101,11 +105,12 @@ def transaction(record: Transaction, *, available: bool) -> Json:
         "object": "balance_transaction",
         "amount": record.amount,
         "available_on": record.available_on,
-        "balance_type": "payments",
+        "balance_type": record.balance_type,
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "description": record.description,
-        "exchange_rate": None,
+        # A float of six decimals is written with these six decimals.
+        "exchange_rate": None if record.rate is None else record.rate / MILLION,
         "fee": record.fee,
         "fee_details": fees,
         "net": record.net,
@@ -116,20 +121,20 @@ def transaction(record: Transaction, *, available: bool) -> Json:
     }
 
 
-def customer(record: Customer, *, livemode: bool) -> Json:
-    """Return a customer."""
+def customer(record: Customer, discount: Json | None, *, livemode: bool) -> Json:
+    """Return a customer with a discount of its own."""
     return {
         "id": record.id,
         "object": "customer",
         "address": NO_ADDRESS,
         "balance": 0,
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "customer_account": None,
         "default_source": None,
         "delinquent": False,
         "description": None,
-        "discount": None,
+        "discount": discount,
         "email": record.email,
         "invoice_prefix": record.invoice_prefix,
         "invoice_settings": {
@@ -156,15 +161,21 @@ def payment_method(customer_id: str) -> str:
 
 
 def refund(record: Refund) -> Json:
-    """Return a refund."""
-    return {
+    """Return a refund; only one that failed says how."""
+    failed: Json = {}
+    if record.failure is not None:
+        failed = {
+            "failure_balance_transaction": record.failure,
+            "failure_reason": "lost_or_stolen_card",
+        }
+    return failed | {
         "id": record.id,
         "object": "refund",
         "amount": record.amount,
         "balance_transaction": record.transaction,
         "charge": record.charge,
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "destination_details": {
             "card": {
                 "reference_status": "pending",
@@ -174,11 +185,14 @@ def refund(record: Refund) -> Json:
             "type": "card",
         },
         "metadata": {},
+        "customer": record.customer,
+        "customer_account": None,
         "payment_intent": record.intent,
+        "payment_method": payment_method(record.customer),
         "reason": "requested_by_customer",
         "receipt_number": None,
         "source_transfer_reversal": None,
-        "status": "succeeded",
+        "status": record.status,
         "transfer_reversal": None,
     }
 
@@ -195,7 +209,7 @@ def dispute(record: Dispute, *, livemode: bool) -> Json:
         ],
         "charge": record.charge,
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "enhanced_eligibility_types": [],
         "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
@@ -213,6 +227,7 @@ def dispute(record: Dispute, *, livemode: bool) -> Json:
             "card": {
                 "brand": "visa",
                 "case_type": "inquiry" if inquiry else "chargeback",
+                "network": "visa",
                 "network_reason_code": "10.4",
             },
             "type": "card",
@@ -233,24 +248,24 @@ def intent(record: Intent, *, livemode: bool) -> Json:
             "message": "Your card was declined.",
             "type": "card_error",
         }
-    paid = record.status == "succeeded"
+    held = record.status == "requires_capture"
     return {
         "id": record.id,
         "object": "payment_intent",
         "amount": record.amount,
-        "amount_capturable": 0,
+        "amount_capturable": record.amount if held else 0,
         "amount_details": {"tip": {}},
-        "amount_received": record.amount if paid else 0,
+        "amount_received": record.received,
         "application": None,
         "application_fee_amount": None,
         "automatic_payment_methods": None,
         "canceled_at": None,
         "cancellation_reason": None,
-        "capture_method": "automatic",
+        "capture_method": "manual" if record.manual else "automatic",
         "client_secret": None,
         "confirmation_method": "automatic",
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "customer": record.customer,
         "customer_account": None,
         "description": record.description,
@@ -258,6 +273,7 @@ def intent(record: Intent, *, livemode: bool) -> Json:
         "last_payment_error": error,
         "latest_charge": record.latest_charge,
         "livemode": livemode,
+        "managed_payments": {"enabled": False},
         "metadata": {},
         "next_action": None,
         "on_behalf_of": None,
@@ -291,12 +307,12 @@ def payout(record: Payout, *, livemode: bool) -> Json:
         "automatic": True,
         "balance_transaction": record.transaction,
         "created": record.created,
-        "currency": CURRENCY,
+        "currency": record.currency,
         "description": "STRIPE PAYOUT",
         "destination": "ba_" + record.id.removeprefix("po_"),
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
+        "failure_balance_transaction": record.failure,
+        "failure_code": "account_closed" if record.failure else None,
+        "failure_message": "The account is closed." if record.failure else None,
         "livemode": livemode,
         "metadata": {},
         "method": "standard",

@@ -1,25 +1,25 @@
-"""Taking money, giving it back, losing disputes, paying out. Amounts are US cents."""
+"""Taking money, giving it back, losing disputes. Amounts are minor units."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
 from opseer_simulator.books import Books
-from opseer_simulator.ledger import Entry
+from opseer_simulator.fx import Exchange, changed
+from opseer_simulator.ledger import Entry, PaidRate
 from opseer_simulator.records import (
     Charge,
     Customer,
     Dispute,
     Intent,
-    Payout,
     Refund,
     Transaction,
 )
 from opseer_simulator.timeline import DAY, Timeline
+from opseer_simulator.treasury import Treasury
 
 DISPUTE_FEE = 1500
 DEBIT_FEE = 80
-_CLEARING = 2 * DAY
 
 
 def card_fee(amount: int) -> int:
@@ -30,14 +30,18 @@ def card_fee(amount: int) -> int:
 class Payments:
     """Moves money and writes it down in the ledger and on the shelves at once."""
 
-    def __init__(self, books: Books, timeline: Timeline) -> None:
+    def __init__(
+        self, books: Books, timeline: Timeline, treasury: Treasury, exchange: Exchange
+    ) -> None:
         self._books = books
         self._timeline = timeline
+        self._treasury = treasury
+        self._exchange = exchange
 
     def open_intent(
         self, at: int, customer: Customer, amount: int, what: str, method: str = "card"
     ) -> Intent:
-        """Begin a payment; nothing is taken yet."""
+        """Begin a payment in the customer's currency; nothing is taken yet."""
         return self._books.intents.put(
             Intent(
                 id=self._books.ids.new("pi_"),
@@ -47,24 +51,53 @@ class Payments:
                 method=method,
                 status="requires_payment_method",
                 description=what,
+                currency=customer.currency,
             )
         )
 
     def take(self, at: int, intent: Intent) -> Charge:
         """Take the money by card."""
-        books = self._books
         charge = self._charge(at, intent, "succeeded")
-        entry = self._move(
-            at, charge.id, "charge", charge.amount, fee=card_fee(charge.amount)
+        charge = self._earn(at, charge, "charge", charge.amount)
+        intent = self._books.intents.put(
+            replace(
+                intent,
+                status="succeeded",
+                latest_charge=charge.id,
+                decline=None,
+                received=intent.amount,
+            )
         )
-        books.ledger.sales.append(Entry(at, charge.id, charge.amount))
-        charge = books.charges.put(replace(charge, transaction=entry.id))
-        intent = books.intents.put(
-            replace(intent, status="succeeded", latest_charge=charge.id, decline=None)
-        )
-        books.tell(at, "charge.succeeded", charge)
-        books.tell(at, "payment_intent.succeeded", intent)
+        self._books.tell(at, "charge.succeeded", charge)
+        self._books.tell(at, "payment_intent.succeeded", intent)
         return charge
+
+    def authorise(self, at: int, intent: Intent) -> Charge:
+        """Have a card promise the money; no balance transaction comes of it yet."""
+        charge = self._books.charges.put(
+            replace(self._charge(at, intent, "succeeded"), captured=0)
+        )
+        self._books.intents.put(
+            replace(
+                intent, status="requires_capture", manual=True, latest_charge=charge.id
+            )
+        )
+        return charge
+
+    def capture(self, at: int, charge_id: str, amount: int) -> None:
+        """Take part or all of a promised amount; the rest is let go."""
+        books = self._books
+        before = books.charges[charge_id]
+        after = replace(before, captured=amount, refunded=before.amount - amount)
+        after = self._earn(at, after, "charge", amount)
+        rest = before.amount - amount
+        if rest:
+            moved = self._convert(at, after, "partial_capture_reversal", -rest)
+            entry = Entry(at, charge_id, -moved.amount, moved.currency)
+            books.ledger.uncaptured.append(entry)
+        intent = books.intents[before.intent]
+        books.intents.put(replace(intent, status="succeeded", received=amount))
+        books.tell(at, "charge.captured", after, by_request=True)
 
     def decline(self, at: int, intent: Intent, code: str) -> Charge:
         """Try to take the money and be refused; no balance transaction comes of it."""
@@ -82,17 +115,20 @@ class Payments:
         """Take the money from a bank account: promised now, settled four days on."""
         books = self._books
         charge = self._charge(at, intent, "pending")
-        entry = self._move(at, charge.id, "payment", charge.amount, fee=DEBIT_FEE)
-        books.ledger.sales.append(Entry(at, charge.id, charge.amount))
-        charge = books.charges.put(replace(charge, transaction=entry.id))
+        charge = self._earn(at, charge, "payment", charge.amount)
         books.intents.put(replace(intent, status="processing", latest_charge=charge.id))
         books.tell(at, "charge.pending", charge)
         settle = self._clear if clears else self._bounce
         self._timeline.plan(at + 4 * DAY, lambda then: settle(then, charge.id))
         return charge
 
-    def refund(self, at: int, charge_id: str, amount: int | None = None) -> None:
-        """Give money back, all that is left unless told; a disputed charge is left."""
+    def refund(
+        self, at: int, charge_id: str, amount: int | None = None, *, fails: bool = False
+    ) -> None:
+        """Give money back, all that is left unless told; a disputed charge is left.
+
+        One that fails comes back a week later.
+        """
         books = self._books
         before = books.charges[charge_id]
         left = before.amount - before.refunded
@@ -100,9 +136,9 @@ class Payments:
         if before.status != "succeeded" or before.disputed or amount <= 0:
             return
         refund_id = books.ids.new("re_")
-        entry = self._move(at, refund_id, "refund", -amount)
-        books.ledger.refunds.append(Entry(at, refund_id, amount))
-        books.refunds.put(
+        entry = self._convert(at, before, "refund", -amount, source=refund_id)
+        books.ledger.refunds.append(Entry(at, refund_id, -entry.amount, entry.currency))
+        refund = books.refunds.put(
             Refund(
                 id=refund_id,
                 created=at,
@@ -110,10 +146,22 @@ class Payments:
                 intent=before.intent,
                 amount=amount,
                 transaction=entry.id,
+                customer=before.customer.id,
+                currency=before.currency,
             )
         )
-        after = books.charges.put(replace(before, refunded=before.refunded + amount))
+        after = books.charges.put(
+            replace(
+                before,
+                refunded=before.refunded + amount,
+                refunds=(refund, *before.refunds),
+            )
+        )
         books.tell(at, "charge.refunded", after, before, by_request=True)
+        if fails:
+            self._timeline.plan(
+                at + 7 * DAY, lambda then: self._return(then, refund, entry)
+            )
 
     def dispute(self, at: int, charge_id: str, reason: str, *, inquiry: bool) -> None:
         """A customer complains at the bank; an inquiry moves no money."""
@@ -125,7 +173,14 @@ class Payments:
         moved: tuple[Transaction, ...] = ()
         if not inquiry:
             moved = (
-                self._move(at, dispute_id, "dispute", -charge.amount, fee=DISPUTE_FEE),
+                self._convert(
+                    at,
+                    charge,
+                    "dispute",
+                    -charge.amount,
+                    source=dispute_id,
+                    fee=DISPUTE_FEE,
+                ),
             )
             books.ledger.disputes.append(Entry(at, dispute_id, charge.amount))
         dispute = books.disputes.put(
@@ -138,6 +193,7 @@ class Payments:
                 reason=reason,
                 status="warning_needs_response" if inquiry else "needs_response",
                 transactions=moved,
+                currency=charge.currency,
             )
         )
         books.charges.put(replace(charge, disputed=True))
@@ -151,44 +207,29 @@ class Payments:
                 continue
             moved = dispute.transactions
             if won:
+                gone = moved[0]
                 moved += (
-                    self._move(at, dispute.id, "dispute_reversal", dispute.amount),
+                    self._treasury.move(
+                        at,
+                        dispute.id,
+                        "dispute_reversal",
+                        -gone.amount,
+                        currency=gone.currency,
+                        rate=gone.rate and self._exchange.last(dispute.currency),
+                    ),
                 )
             closed = books.disputes.put(
                 replace(dispute, status="won" if won else "lost", transactions=moved)
             )
             books.tell(at, "charge.dispute.closed", closed)
 
-    def pay_out(self, at: int) -> None:
-        """Send everything available to the bank; it arrives two days later."""
-        books = self._books
-        amount = sum(t.net for t in books.transactions.all() if t.available_on <= at)
-        if amount <= 0:
-            return
-        payout_id = books.ids.new("po_")
-        entry = self._move(at, payout_id, "payout", -amount)
-        payout = books.payouts.put(
-            Payout(
-                id=payout_id,
-                created=at,
-                amount=amount,
-                arrival=at + _CLEARING,
-                transaction=entry.id,
-                status="in_transit",
-            )
-        )
-        books.tell(at, "payout.created", payout)
-
-        def arrive(then: int) -> None:
-            paid = books.payouts.put(replace(payout, status="paid"))
-            books.tell(then, "payout.paid", paid)
-
-        self._timeline.plan(payout.arrival, arrive)
-
-    def pay_stripe(self, at: int, amount: int) -> None:
-        """Pay Stripe's monthly fee out of the balance."""
-        if amount > 0:
-            self._move(at, None, "stripe_fee", -amount)
+    def close_inquiry(self, at: int, charge_id: str) -> None:
+        """A question at the bank is settled without money."""
+        for dispute in self._books.disputes.all():
+            if dispute.charge == charge_id and not dispute.transactions:
+                closed = replace(dispute, status="warning_closed")
+                self._books.disputes.put(closed)
+                self._books.tell(at, "charge.dispute.closed", closed)
 
     def _charge(
         self, at: int, intent: Intent, status: str, decline: str | None = None
@@ -204,22 +245,94 @@ class Payments:
                 method=intent.method,
                 status=status,
                 description=intent.description,
+                currency=intent.currency,
+                balance=self._exchange.balance_of(intent.currency, at),
                 decline=decline,
             )
         )
+
+    def _earn(self, at: int, charge: Charge, what: str, captured: int) -> Charge:
+        """Enter a payment of all of a charge, with the fee of what was captured."""
+        rate = None
+        if charge.currency != charge.balance:
+            rate = self._exchange.pay(charge.currency, at)
+            self._books.ledger.rates.append(
+                PaidRate(at, charge.currency, charge.balance, rate)
+            )
+        fee = card_fee(changed(captured, rate)) if what == "charge" else DEBIT_FEE
+        entry = self._treasury.move(
+            at,
+            charge.id,
+            what,
+            changed(charge.amount, rate),
+            fee=fee,
+            currency=charge.balance,
+            rate=rate,
+        )
+        self._books.ledger.sales.append(
+            Entry(at, charge.id, entry.amount, entry.currency)
+        )
+        return self._books.charges.put(replace(charge, transaction=entry.id))
+
+    def _convert(
+        self,
+        at: int,
+        charge: Charge,
+        what: str,
+        amount: int,
+        *,
+        source: str | None = None,
+        fee: int = 0,
+    ) -> Transaction:
+        """Move an amount of a charge's currency at the rate of the latest payment."""
+        rate = None
+        if charge.currency != charge.balance:
+            rate = self._exchange.last(charge.currency)
+        return self._treasury.move(
+            at,
+            source or charge.id,
+            what,
+            changed(amount, rate),
+            fee=fee,
+            currency=charge.balance,
+            rate=rate,
+        )
+
+    def _return(self, at: int, refund: Refund, gone: Transaction) -> None:
+        """A refund did not reach its receiver: the money is back."""
+        books = self._books
+        before = books.charges[refund.charge]
+        rate = gone.rate and self._exchange.last(refund.currency)
+        amount = changed(refund.amount, rate)
+        entry = self._treasury.move(
+            at, refund.id, "refund_failure", amount, currency=gone.currency, rate=rate
+        )
+        books.ledger.returned.append(Entry(at, refund.id, amount, gone.currency))
+        failed = books.refunds.put(replace(refund, status="failed", failure=entry.id))
+        books.charges.put(
+            replace(
+                before,
+                refunded=before.refunded - refund.amount,
+                refunds=tuple(
+                    failed if r.id == refund.id else r for r in before.refunds
+                ),
+            )
+        )
+        books.tell(at, "refund.failed", failed)
 
     def _clear(self, at: int, charge_id: str) -> None:
         books = self._books
         before = books.charges[charge_id]
         after = books.charges.put(replace(before, status="succeeded"))
-        books.intents.put(replace(books.intents[before.intent], status="succeeded"))
+        intent = books.intents[before.intent]
+        books.intents.put(replace(intent, status="succeeded", received=intent.amount))
         books.tell(at, "charge.succeeded", after)
 
     def _bounce(self, at: int, charge_id: str) -> None:
         books = self._books
         before = books.charges[charge_id]
-        entry = self._move(at, charge_id, "payment_failure_refund", -before.amount)
-        books.ledger.bounces.append(Entry(at, charge_id, before.amount))
+        entry = self._convert(at, before, "payment_failure_refund", -before.amount)
+        books.ledger.bounces.append(Entry(at, charge_id, -entry.amount, entry.currency))
         after = books.charges.put(
             replace(
                 before,
@@ -236,40 +349,3 @@ class Payments:
             )
         )
         books.tell(at, "charge.failed", after)
-
-    def _move(
-        self, at: int, source: str | None, what: str, amount: int, fee: int = 0
-    ) -> Transaction:
-        """Move the balance; `what` is the type, or the category of an adjustment."""
-        incoming = what in {"charge", "payment"}
-        adjusted = what in {"dispute", "dispute_reversal"}
-        category = {
-            "payment": "charge",
-            "payment_failure_refund": "charge_failure",
-            "stripe_fee": "fee",
-        }.get(what, what)
-        midnight = at - at % DAY
-        return self._books.transactions.put(
-            Transaction(
-                id=self._books.ids.new("txn_"),
-                created=at,
-                available_on=midnight + _CLEARING + DAY if incoming else at,
-                amount=amount,
-                fee=fee,
-                net=amount - fee,
-                type="adjustment" if adjusted else what,
-                category=category,
-                source=source,
-                description=_DESCRIPTIONS.get(what),
-            )
-        )
-
-
-_DESCRIPTIONS = {
-    "refund": "REFUND FOR CHARGE",
-    "payout": "STRIPE PAYOUT",
-    "stripe_fee": "Billing - Usage Fee",
-    "dispute": "Chargeback withdrawal",
-    "dispute_reversal": "Chargeback reversal",
-    "payment_failure_refund": "REFUND FOR FAILED PAYMENT",
-}

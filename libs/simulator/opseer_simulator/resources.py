@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from opseer_simulator.books import Books, Shelf
 from opseer_simulator.records import (
     Charge,
     Dispute,
@@ -55,7 +54,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     noun: str
     prefix: str
     permission: str
-    shelf: Callable[[Books], Shelf[Any]]
+    shelf: str
     filters: dict[str, Narrow] = {}
 
 
@@ -115,7 +114,7 @@ def _active(_: Any, value: str) -> bool:
 
 _money: dict[str, Narrow] = {
     "type": lambda r, v: r.type == v,
-    "currency": lambda _, v: v == "usd",
+    "currency": lambda r, v: r.currency == v,
     "source": lambda r, v: r.source == v,
 }
 
@@ -124,70 +123,70 @@ RESOURCES: dict[str, Resource] = {
         noun="balance transaction",
         prefix="txn_",
         permission="balance_transaction_source",
-        shelf=lambda b: b.transactions,
+        shelf="transactions",
         filters=_money,
     ),
     "charges": Resource(
         noun="charge",
         prefix="ch_",
         permission="charges_and_refunds",
-        shelf=lambda b: b.charges,
+        shelf="charges",
         filters={"customer": _by_customer, "payment_intent": _by_intent},
     ),
     "refunds": Resource(
         noun="refund",
         prefix="re_",
         permission="charges_and_refunds",
-        shelf=lambda b: b.refunds,
+        shelf="refunds",
         filters={"charge": _by_charge, "payment_intent": _by_intent},
     ),
     "disputes": Resource(
         noun="dispute",
         prefix="dp_",
         permission="disputes",
-        shelf=lambda b: b.disputes,
+        shelf="disputes",
         filters={"charge": _by_charge, "payment_intent": _by_intent},
     ),
     "customers": Resource(
         noun="customer",
         prefix="cus_",
         permission="customers",
-        shelf=lambda b: b.customers,
+        shelf="customers",
         filters={"email": lambda r, v: r.email == v},
     ),
     "events": Resource(
         noun="event",
         prefix="evt_",
         permission="events",
-        shelf=lambda b: b.events,
+        shelf="events",
         filters={"type": event_type},
     ),
     "payment_intents": Resource(
         noun="payment_intent",
         prefix="pi_",
         permission="payment_intents",
-        shelf=lambda b: b.intents,
+        shelf="intents",
         filters={"customer": _by_customer},
     ),
     "payouts": Resource(
         noun="payout",
         prefix="po_",
         permission="payouts",
-        shelf=lambda b: b.payouts,
+        shelf="payouts",
         filters={"status": _by_status},
     ),
     "products": Resource(
         noun="product",
         prefix="prod_",
         permission="products",
-        shelf=lambda b: b.products,
+        shelf="products",
         filters={"active": _active},
     ),
     "invoices": Resource(
         noun="invoice",
         prefix="in_",
         permission="invoices",
-        shelf=lambda b: b.invoices,
+        shelf="invoices",
         filters={
             "customer": _by_customer,
             "status": _by_status,
@@ -199,10 +198,10 @@ RESOURCES: dict[str, Resource] = {
         noun="price",
         prefix="price_",
         permission="prices",
-        shelf=lambda b: b.plans,
+        shelf="plans",
         filters={
             "active": _active,
-            "currency": lambda _, v: v == "usd",
+            "currency": lambda r, v: r.currency == v,
             "product": lambda r, v: r.product == v,
             "type": lambda r, v: (v == "recurring") == (r.interval is not None),
         },
@@ -211,10 +210,10 @@ RESOURCES: dict[str, Resource] = {
         noun="subscription",
         prefix="sub_",
         permission="subscriptions",
-        shelf=lambda b: b.subscriptions,
+        shelf="subscriptions",
         filters={
             "customer": _by_customer,
-            "price": lambda r, v: r.plan.id == v,
+            "price": lambda r, v: any(item.plan.id == v for item in r.items),
             "status": _subscription_status,
             "collection_method": lambda _, v: v == "charge_automatically",
         },

@@ -18,8 +18,8 @@ from opseer_simulator import control, refusals
 from opseer_simulator.account_api import Reader, Renderings
 from opseer_simulator.faults import Account, Fault
 from opseer_simulator.listing import parse_query
-from opseer_simulator.refusals import RefusalError
-from opseer_simulator.rendering import API_VERSION
+from opseer_simulator.refusals import RefusalError, bad_parameter
+from opseer_simulator.rendering import API_VERSION, View
 from opseer_simulator.resources import PERMISSIONS, RESOURCES
 from opseer_simulator.simulation import Simulation
 
@@ -40,6 +40,7 @@ def make_app(simulation: Simulation, keys: Sequence[str]) -> web.Application:
     app.router.add_get("/v1/balance", api.balance)
     app.router.add_get("/v1/subscription_items", api.items)
     app.router.add_get("/v1/invoices/{id}/lines", api.lines)
+    app.router.add_get("/v1/charges/search", api.search)
     for name in RESOURCES:
         app.router.add_get(f"/v1/{name}", api.list)
         app.router.add_get(f"/v1/{name}/{{id}}", api.single)
@@ -53,7 +54,7 @@ class _Api:
     def __init__(self, simulation: Simulation, account: Account) -> None:
         self._simulation = simulation
         self.account = account
-        self._renderings: dict[bool, Renderings] = {}
+        self._renderings: dict[View, Renderings] = {}
         self._numbers = count(1)
 
     def request_id(self) -> str:
@@ -74,6 +75,15 @@ class _Api:
         reader = self._reader(request, "invoices")
         query = parse_query(request.query.items())
         return _json(reader.lines(request.match_info["id"], query))
+
+    async def search(self, request: web.Request) -> web.Response:
+        """GET /v1/charges/search, where the account has it."""
+        reader = self._reader(request, "charges_and_refunds")
+        if not self.account.search:
+            raise bad_parameter(
+                "Search is not available for this account.", "query", code="no_search"
+            )
+        return _json(reader.searched(parse_query(request.query.items())))
 
     async def list(self, request: web.Request) -> web.Response:
         """GET /v1/{list}."""
@@ -105,12 +115,12 @@ class _Api:
                 )
 
         may(permission)
-        livemode = key.startswith("rk_live_")
-        renderings = self._renderings.get(livemode)
+        view = View(key.startswith("rk_live_"), self._simulation.event_version)
+        renderings = self._renderings.get(view)
         if renderings is None or renderings.books is not books:
-            renderings = Renderings(books, livemode=livemode)
-            self._renderings[livemode] = renderings
-        renderings.now = self._simulation.now()
+            renderings = Renderings(books, self._simulation.bulk, view)
+            self._renderings[view] = renderings
+        renderings.live_until(self._simulation.now())
         return Reader(renderings, may)
 
     def _key(self, request: web.Request) -> str:

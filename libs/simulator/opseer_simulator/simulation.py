@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import Literal
 
 from opseer_simulator.books import Books
+from opseer_simulator.bulk import Bulk
+from opseer_simulator.bulk_records import stock_payers
 from opseer_simulator.clock import Clock, utc_now
 from opseer_simulator.company import Company
-from opseer_simulator.office import Office
+from opseer_simulator.full_company import FullCompany
+from opseer_simulator.office import Office, midnight
+from opseer_simulator.rendering import API_VERSION
 from opseer_simulator.truth import Truth, count_truth
 
 CUSTOMERS = 320
@@ -18,27 +23,43 @@ CUSTOMERS = 320
 class Simulation:
     """One company behind one account, seen at `now` plus an offset.
 
-    `customers` is its size; `now` returns an aware instant. `script` founds another
-    company instead, an office with everything planned that shall happen. Looking later
-    lives the company on; looking earlier (tests do) founds it anew, with the same
-    history.
+    `customers` is its size; `now` returns an aware instant. `stories`: `plain` is a
+    small company of usual things, `full` has everything that can happen at Stripe.
+    `bulk` adds so many payments in each 120 days, which cost next to nothing to make.
+    `event_version` is the account's API version, in which its events are shown; see
+    `event_shapes.VERSIONS`. `script` founds another company instead, an office with
+    everything planned that shall happen. Looking later lives the company on; looking
+    earlier (tests do) founds it anew, with the same history.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what makes a company, mostly by name
         self,
         seed: int,
         epoch: date,
         customers: int = CUSTOMERS,
         now: Clock = utc_now,
         script: Callable[[], Office] | None = None,
+        *,
+        stories: Literal["plain", "full"] = "plain",
+        bulk: int = 0,
+        event_version: str = API_VERSION,
     ) -> None:
+        self.stories = stories
+        self.bulk = Bulk(seed, midnight(epoch), bulk)
+        self.event_version = event_version
         self.seed = seed
         self.epoch = epoch
         self.customers = customers
         self.offset_seconds = 0
         self._now = now
-        self._found = script or (lambda: Company(seed, epoch, customers).office)
+        kind = FullCompany if stories == "full" else Company
+        self._script = script or (lambda: kind(seed, epoch, customers).office)
         self._office = self._found()
+
+    def _found(self) -> Office:
+        office = self._script()
+        stock_payers(office.books, self.bulk)
+        return office
 
     def now(self) -> int:
         """Return the present unix second, the offset included."""
@@ -63,4 +84,5 @@ def truth_of(simulation: Simulation, timezone: str, first: date, last: date) -> 
     Raises zoneinfo.ZoneInfoNotFoundError for an unknown zone.
     """
     books = simulation.books()
-    return count_truth(books.ledger, timezone, first, last, simulation.now())
+    now, bulk = simulation.now(), simulation.bulk
+    return count_truth(books.ledger, timezone, first, last, now, bulk)

@@ -43,34 +43,32 @@ class Stories:
         self._payments = office.payments
         self._subscriptions = office.subscriptions
         self._size = size
-        self._stories: Deck[Story] = Deck(
-            rng,
-            {
-                self._stays: 14,
-                self._signs_up_slowly: 2,
-                self._tries_and_stays: 4,
-                self._tries_and_leaves: 2,
-                self._leaves_in_trial: 1,
-                self._never_pays: 1,
-                self._comes_with_forever_coupon: 2,
-                self._comes_with_once_coupon: 2,
-                self._earns_coupon: 1,
-                self._upgrades: 3,
-                self._downgrades: 2,
-                self._pays_ahead: 1,
-                self._grows_and_shrinks: 4,
-                self._up_and_down_in_a_day: 1,
-                self._leaves_now: 3,
-                self._leaves_at_end: 3,
-                self._thinks_again: 2,
-                self._comes_back: 2,
-                self._subscribes_twice: 1,
-                self._leaves_on_first_day: 1,
-                self._buys_once: 3,
-                self._pays_by_bank: 2,
-                self._bounces: 1,
-            },
-        )
+        self._copies: dict[Story, int] = {
+            self._stays: 14,
+            self._signs_up_slowly: 2,
+            self._tries_and_stays: 4,
+            self._tries_and_leaves: 2,
+            self._leaves_in_trial: 1,
+            self._never_pays: 1,
+            self._comes_with_forever_coupon: 2,
+            self._comes_with_once_coupon: 2,
+            self._earns_coupon: 1,
+            self._upgrades: 3,
+            self._downgrades: 2,
+            self._pays_ahead: 1,
+            self._grows_and_shrinks: 4,
+            self._up_and_down_in_a_day: 1,
+            self._leaves_now: 3,
+            self._leaves_at_end: 3,
+            self._thinks_again: 2,
+            self._comes_back: 2,
+            self._subscribes_twice: 1,
+            self._leaves_on_first_day: 1,
+            self._buys_once: 3,
+            self._pays_by_bank: 2,
+            self._bounces: 1,
+        }
+        self._stories: Deck[Story] = Deck(rng, self._copies)
         self._plans = Deck(rng, _PLANS)
         self._sales = Deck(rng, _SALES)
         self._owed: dict[str, int] = {}
@@ -140,9 +138,13 @@ class Stories:
 
     def _sell(self, at: int, customer: Customer) -> None:
         workshop = self._books.catalogue.workshop
-        amount = workshop.unit_amount + self._rng.randrange(0, 9000)
+        amount = (workshop.unit_amount or 0) + self._rng.randrange(0, 9000)
         intent = self._payments.open_intent(at, customer, amount, workshop.nickname)
         self.after_sale(at, self._payments.take(at, intent))
+
+    def tell_all(self, more: dict[Story, int]) -> None:
+        """Deal further stories too."""
+        self._stories = Deck(self._rng, {**self._copies, **more})
 
     # What the stories are made of.
 
@@ -158,10 +160,12 @@ class Stories:
     def _begin(self, at: int, customer: Customer, **terms: object) -> str:
         return self._subscriptions.begin(at, customer.id, self._offer(**terms))
 
-    def _later(self, at: int, least: int = 5, most: int = 90) -> int:
+    def later(self, at: int, least: int = 5, most: int = 90) -> int:
+        """Return a second some days after another."""
         return at + self._rng.randrange(least * DAY, most * DAY)
 
-    def _change_later(self, at: int, sub_id: str, key: str, seats: int) -> None:
+    def change_later(self, at: int, sub_id: str, key: str, seats: int) -> None:
+        """Plan a move to one of the plain catalogue's plans."""
         plan = self._books.catalogue.plans[key]
 
         def change(then: int) -> None:
@@ -187,12 +191,12 @@ class Stories:
 
     def _tries_and_leaves(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, trial_days=14)
-        then = self._later(at, 1, 13)
+        then = self.later(at, 1, 13)
         self._office.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
 
     def _leaves_in_trial(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, trial_days=14)
-        then = self._later(at, 1, 13)
+        then = self.later(at, 1, 13)
         self._office.plan(then, lambda t: self._subscriptions.cancel(t, sub))
 
     def _comes_with_forever_coupon(self, at: int, customer: Customer) -> None:
@@ -205,47 +209,47 @@ class Stories:
         sub = self._begin(at, customer)
         coupon = self._books.catalogue.loyal
         self._office.plan(
-            self._later(at), lambda t: self._subscriptions.give_coupon(t, sub, coupon)
+            self.later(at), lambda t: self._subscriptions.give_coupon(t, sub, coupon)
         )
 
     def _upgrades(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, plan=self._books.catalogue.plans["monthly"])
-        self._change_later(self._later(at), sub, "seats", self._rng.randrange(3, 9))
+        self.change_later(self.later(at), sub, "seats", self._rng.randrange(3, 9))
 
     def _downgrades(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, plan=self._books.catalogue.plans["seats"])
-        self._change_later(self._later(at), sub, "monthly", 1)
+        self.change_later(self.later(at), sub, "monthly", 1)
 
     def _pays_ahead(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, plan=self._books.catalogue.plans["monthly"])
-        self._change_later(self._later(at), sub, "yearly", 1)
+        self.change_later(self.later(at), sub, "yearly", 1)
 
     def _grows_and_shrinks(self, at: int, customer: Customer) -> None:
         plan = self._books.catalogue.plans["seats"]
         sub = self._begin(at, customer, plan=plan, seats=5)
-        then = self._later(at, 5, 50)
-        self._change_later(then, sub, "seats", 5 + self._rng.randrange(1, 5))
-        self._change_later(self._later(then, 5, 50), sub, "seats", 3)
+        then = self.later(at, 5, 50)
+        self.change_later(then, sub, "seats", 5 + self._rng.randrange(1, 5))
+        self.change_later(self.later(then, 5, 50), sub, "seats", 3)
 
     def _up_and_down_in_a_day(self, at: int, customer: Customer) -> None:
         plan = self._books.catalogue.plans["seats"]
         sub = self._begin(at, customer, plan=plan, seats=4)
-        then = self._later(at)
-        self._change_later(then, sub, "seats", 10)
-        self._change_later(then + HOUR, sub, "seats", 6)
+        then = self.later(at)
+        self.change_later(then, sub, "seats", 10)
+        self.change_later(then + HOUR, sub, "seats", 6)
 
     def _leaves_now(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
-        self._office.plan(self._later(at), lambda t: self._subscriptions.cancel(t, sub))
+        self._office.plan(self.later(at), lambda t: self._subscriptions.cancel(t, sub))
 
     def _leaves_at_end(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
-        then = self._later(at)
+        then = self.later(at)
         self._office.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
 
     def _thinks_again(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
-        then = self._later(at)
+        then = self.later(at)
         self._office.plan(then, lambda t: self._subscriptions.cancel_at_end(t, sub))
         self._office.plan(
             then + 30 * HOUR, lambda t: self._subscriptions.think_again(t, sub)
@@ -253,13 +257,13 @@ class Stories:
 
     def _comes_back(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
-        gone = self._later(at, 5, 50)
+        gone = self.later(at, 5, 50)
         self._office.plan(gone, lambda t: self._subscriptions.cancel(t, sub))
-        self._office.plan(self._later(gone, 5, 40), lambda t: self._stays(t, customer))
+        self._office.plan(self.later(gone, 5, 40), lambda t: self._stays(t, customer))
 
     def _subscribes_twice(self, at: int, customer: Customer) -> None:
         self._begin(at, customer)
-        self._office.plan(self._later(at), lambda t: self._stays(t, customer))
+        self._office.plan(self.later(at), lambda t: self._stays(t, customer))
 
     def _leaves_on_first_day(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer)
@@ -277,6 +281,10 @@ class Stories:
     def _debit(self, at: int, customer: Customer, *, clears: bool) -> None:
         workshop = self._books.catalogue.workshop
         intent = self._payments.open_intent(
-            at, customer, workshop.unit_amount, workshop.nickname, "us_bank_account"
+            at,
+            customer,
+            workshop.unit_amount or 0,
+            workshop.nickname,
+            "us_bank_account",
         )
         self._payments.debit(at, intent, clears=clears)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ from opseer_common.testing.sealed import SealedConnection, SealedKeys, sealed_ke
 from opseer_common.testing.servers import FreshDatabase
 from opseer_simulator.control import ACCOUNT
 from opseer_simulator.faults import Account
+from opseer_simulator.office import Office
 from opseer_simulator.server import make_app
 from opseer_simulator.simulation import Simulation, truth_of
 
@@ -36,11 +38,14 @@ class StripeCompany:
 
     key = "rk_" + "test_" + "a" * 24
 
-    def __init__(self) -> None:
-        """Open the company 130 days before now."""
+    def __init__(
+        self, seed: int = 1, script: Callable[[date], Office] | None = None
+    ) -> None:
+        """Open a company 130 days before now: of a seed, or as a script founds it."""
         self.now = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
         epoch = (self.now - timedelta(days=130)).date()
-        self.simulation = Simulation(1, epoch, 60, self.clock)
+        found = None if script is None else partial(script, epoch)
+        self.simulation = Simulation(seed, epoch, 60, self.clock, found)
         self.app = make_app(self.simulation, [self.key])
         self.base = ""
 
@@ -74,9 +79,9 @@ class StripeCompany:
 
 
 @pytest.fixture
-async def company() -> AsyncIterator[StripeCompany]:
-    """Return the company, listening."""
-    made = StripeCompany()
+async def company(request: pytest.FixtureRequest) -> AsyncIterator[StripeCompany]:
+    """Return the company that a test asks for, listening."""
+    made = StripeCompany(**getattr(request, "param", {}))
     runner = web.AppRunner(made.app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

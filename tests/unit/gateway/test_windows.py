@@ -8,7 +8,7 @@ import pytest
 
 from opseer_common.days import DayRange
 from opseer_common.errors import RefusedError
-from opseer_gateway.domain.windows import asked_range, in_cache, parse_day
+from opseer_gateway.domain.windows import asked_range, oldest_cached, parse_day
 
 TODAY = date(2026, 11, 24)
 
@@ -65,7 +65,17 @@ def test_longest_range() -> None:
     )
 
 
-def test_cache_window() -> None:
-    """The cache covers today and the 90 days before it."""
-    found = in_cache(DayRange(date(2026, 1, 1), TODAY), TODAY)
-    assert found == DayRange(date(2026, 8, 26), TODAY)
+@pytest.mark.parametrize(
+    ("first", "last", "days"),
+    [
+        ("2020-01-01", None, 91),
+        ("2026-08-27", None, 90),
+        ("2020-01-01", "2020-02-01", 0),
+    ],
+)
+def test_older_days_are_left_out(first: str, last: str | None, days: int) -> None:
+    """What is older than the cache is clipped, however long the range asked for."""
+    oldest = oldest_cached(TODAY)
+    assert oldest == date(2026, 8, 26)
+    found = asked_range(first, last, today=TODAY, back=90, oldest=oldest)
+    assert len(found) == days

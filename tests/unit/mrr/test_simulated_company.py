@@ -20,6 +20,7 @@ from opseer_collector.providers.stripe.subscriptions import (
     subscription_from,
 )
 from opseer_common.days import day_of, last_days, zone
+from opseer_mrr.domain.computation import past_customers
 from opseer_mrr.domain.movements import compute_movements
 from opseer_mrr.domain.policy import PRESETS
 from opseer_mrr.domain.rates import RateTable
@@ -53,13 +54,15 @@ class _Account:
             and event.type.startswith("customer.")
         ]
         self.events = events[::-1]
-        self.subscriptions = [
+        subscriptions = [
             {
                 **self._shown(one),
                 "discounts": [self._shown(one.discount)] if one.discount else [],
             }
             for one in books.subscriptions.all()
         ]
+        self.live = [one for one in subscriptions if one["status"] not in _ENDED]
+        self.ended = [one for one in subscriptions if one["status"] == "canceled"]
 
     def _shown(self, record: Any) -> dict[str, Any]:
         rendered = render(record, self._books, self._now, livemode=False)
@@ -73,6 +76,9 @@ class _Account:
         (1, "UTC"),
         (2, "Asia/Seoul"),
         (3, "America/New_York"),
+        (6, "Pacific/Auckland"),
+        (24, "Asia/Kathmandu"),
+        (29, "America/Los_Angeles"),
         (100, "Europe/Berlin"),
     ],
 )
@@ -81,12 +87,10 @@ def test_every_day_is_the_ledgers(seed: int, timezone: str) -> None:
     simulation = Simulation(seed, date(2026, 7, 12), 40, lambda: _NOW)
     books = simulation.books()
     account = _Account(books)
-    known = Known(discounts=discount_index(account.subscriptions, account.events))
-    live = [
-        subscription_from(fields, known)
-        for fields in account.subscriptions
-        if fields["status"] not in _ENDED
-    ]
+    shown = [*account.live, *account.ended]
+    known = Known(discounts=discount_index(shown, account.events))
+    live = [subscription_from(fields, known) for fields in account.live]
+    ended = [subscription_from(fields, known) for fields in account.ended]
     changes = [
         change
         for position, event in order_events(account.events)
@@ -104,11 +108,7 @@ def test_every_day_is_the_ledgers(seed: int, timezone: str) -> None:
         days=days,
         tz=tz,
         now=_NOW,
-        past_customers={
-            one.customer
-            for one in books.ledger.worths
-            if one.at < start and one.monthly > 0
-        },
+        past_customers=past_customers(ended, changes, PRESETS["opseer"], start),
     )
     truth = truth_of(simulation, timezone, days.first, days.last)
     rows = zip(found.by_subscription, found.by_customer, truth.days, strict=True)

@@ -117,17 +117,20 @@ class Publisher:
         *,
         currency: str = "usd",
         permissions: Mapping[str, str] | None = None,
+        subscriptions_unread: bool = False,
     ) -> None:
         """Say in the collector's row that `revision` was collected at `at`."""
         await self._connection.execute(
             """
             INSERT INTO collector.connection (account_id, source, connection_id, state,
-                settlement_currency, permissions, revision, last_collected_at)
-            VALUES ($1, $2, $3, 'connected', $4, $5, $6, $7)
+                settlement_currency, permissions, revision, last_collected_at,
+                subscriptions_unread, published_fence)
+            VALUES ($1, $2, $3, 'connected', $4, $5, $6, $7, $8, 1)
             ON CONFLICT (account_id, source) DO UPDATE
             SET connection_id = excluded.connection_id,
                 permissions = excluded.permissions, revision = excluded.revision,
-                last_collected_at = excluded.last_collected_at
+                last_collected_at = excluded.last_collected_at,
+                subscriptions_unread = excluded.subscriptions_unread
             """,
             of.account_id,
             of.source,
@@ -136,6 +139,7 @@ class Publisher:
             msgspec.json.encode(permissions or {}).decode(),
             revision,
             at,
+            subscriptions_unread,
         )
 
     async def subscriptions(
@@ -161,7 +165,7 @@ class Publisher:
         await self._connection.executemany(
             """
             INSERT INTO collector.subscription_change
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
             """,
             [
                 (

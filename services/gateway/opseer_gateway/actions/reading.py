@@ -33,7 +33,7 @@ from opseer_gateway.domain.integrations import (
 from opseer_gateway.domain.windows import (
     CACHE_DAYS,
     asked_range,
-    in_cache,
+    oldest_cached,
     parse_day,
 )
 
@@ -105,8 +105,9 @@ class Reading:
         async with self._store.reading(account_id) as reader:
             known = await reader.known(source)
             today = self._today(known.timezone)
-            days = asked_range(first, last, today=today, back=CACHE_DAYS)
-            return await _daily(reader, known, in_cache(days, today))
+            oldest = oldest_cached(today)
+            days = asked_range(first, last, today=today, back=CACHE_DAYS, oldest=oldest)
+            return await _daily(reader, known, days)
 
     async def mrr(self, account_id: UUID, source: Source) -> Mrr:
         """Return the live MRR figures."""

@@ -24,12 +24,18 @@ def parse_day(text: str) -> date:
 
 
 def asked_range(
-    first: str | None, last: str | None, *, today: date, back: int
+    first: str | None,
+    last: str | None,
+    *,
+    today: date,
+    back: int,
+    oldest: date = date.min,
 ) -> DayRange:
     """Return the days from `first` to `last`, by default `back` days and today.
 
-    Days after today are left out. RefusedError INVALID_DATE or INVALID_RANGE (the
-    wrong way round, or more than 366 days).
+    Days after today are left out, and those before `oldest` where it is given.
+    RefusedError INVALID_DATE or INVALID_RANGE (the wrong way round, or more than 366
+    days).
     """
     end = today if last is None else parse_day(last)
     begin = min(end, today) - timedelta(days=back)
@@ -37,11 +43,12 @@ def asked_range(
         begin = parse_day(first)
     if begin > end:
         raise RefusedError("INVALID_RANGE", "`from` is after `to`.")
+    begin, end = max(begin, oldest), min(end, today)
     if end - begin > _LONGEST:
         raise RefusedError("INVALID_RANGE", "A range has at most 366 days.")
-    return DayRange(begin, min(end, today))
+    return DayRange(begin, end)
 
 
-def in_cache(days: DayRange, today: date) -> DayRange:
-    """Clip to the days that the cache covers: today and the 90 before it."""
-    return DayRange(max(days.first, today - timedelta(days=CACHE_DAYS)), days.last)
+def oldest_cached(today: date) -> date:
+    """Return the oldest day of the cache, which covers today and 90 days before."""
+    return today - timedelta(days=CACHE_DAYS)

@@ -1,7 +1,7 @@
 """Slow password hashes: argon2id, two at a time, with a short queue.
 
-Parameters of OWASP ASVS 5.0, appendix C: t=1, m=46 MiB, p=1. Two threads bound the
-memory and leave the loop free; who comes when 16 wait is sent away.
+Two threads bound the memory and leave the loop free; who comes when 16 wait is sent
+away. The parameters are those of opseer_common.passwords.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from opseer_common.passwords import encoded, hasher
 from opseer_gateway.domain.refusals import WaitError
 
 T = TypeVar("T")
@@ -26,9 +26,7 @@ class Passwords:
 
     def __init__(self) -> None:
         """Start no thread yet."""
-        self._argon2 = argon2.PasswordHasher(
-            time_cost=1, memory_cost=47_104, parallelism=1
-        )
+        self._argon2 = hasher()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2")
         self._waiting = 0
         # What an unknown user's password is held against: the same work.
@@ -36,7 +34,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Return the hash to store."""
-        return await self._run(lambda: self._argon2.hash(_encoded(password)))
+        return await self._run(lambda: self._argon2.hash(encoded(password)))
 
     async def fits(self, password_hash: str | None, password: str) -> bool:
         """Return whether the password fits; None takes as long and never does."""
@@ -46,7 +44,7 @@ class Passwords:
         def check() -> bool:
             against = password_hash if usable and password_hash else self._nobody
             try:
-                self._argon2.verify(against, _encoded(password))
+                self._argon2.verify(against, encoded(password))
             except (VerificationError, InvalidHashError):
                 return False
             return usable
@@ -70,8 +68,3 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._waiting -= 1
-
-
-def _encoded(password: str) -> bytes:
-    """Return the password's bytes, whatever characters it has."""
-    return password.encode("utf-8", "surrogatepass")

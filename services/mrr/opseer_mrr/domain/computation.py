@@ -28,10 +28,11 @@ from opseer_mrr.domain.policy import Policy, policy_from
 from opseer_mrr.domain.rates import RateTable
 from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
 from opseer_mrr.domain.snapshot import Snapshot, compute_snapshot
-from opseer_mrr.domain.timeline import dated
+from opseer_mrr.domain.timeline import dated, paid_before_end
 
 DAYS = 31
 BEFORE_HISTORY = "BEFORE_HISTORY"
+QUARANTINE = "QUARANTINE"
 CRON_PENDING = "CRON_PENDING"
 EVENTS_PERMISSION = "EVENTS_PERMISSION"
 SUBSCRIPTIONS_PERMISSION = "SUBSCRIPTIONS_PERMISSION"
@@ -85,8 +86,10 @@ class Stored:
 class Inputs:
     """Everything that the figures follow from, as of the collector's `revision`.
 
-    `subscriptions` and `changes` are JSON of contracts/subscription.py, `as_of` is the
-    instant of the collection. `settlement` is None where no currency is known yet.
+    `subscriptions`, `ended` and `changes` are JSON of contracts/subscription.py;
+    `ended` are subscriptions of all time as they ended, of customers with changes at
+    least. `unread` where a live one could not be read. `as_of` is the instant of the
+    collection. `settlement` is None where no currency is known yet.
     """
 
     key: ConnectionKey
@@ -98,6 +101,8 @@ class Inputs:
     subscriptions: Sequence[str]
     changes: Sequence[str]
     rates: Sequence[ObservedRate]
+    ended: Sequence[str] = ()
+    unread: bool = False
     stored: Stored = Stored()
 
 
@@ -167,22 +172,45 @@ def compute(inputs: Inputs) -> Figures | None:
         days=DayRange(today, today),
         settlement=inputs.settlement,
         snapshot=snapshot,
-        reason=snapshot.reason,
+        reason=QUARANTINE if inputs.unread else snapshot.reason,
         plans=compute_plans(live, *under, inputs.as_of, tz),
         unmoved=snapshot.mrr,
     )
     if inputs.permissions.get("events") == "missing":
         return figures
+    days = window(inputs.as_of, tz)
+    ended = [msgspec.json.decode(one, type=Subscription) for one in inputs.ended]
+    start = int(days.bounds(tz)[0].timestamp())
     moved = compute_movements(
         live,
         changes,
         *under,
-        days=window(inputs.as_of, tz),
+        days=days,
         tz=tz,
         now=inputs.as_of,
-        past_customers=inputs.stored.past_customers,
+        past_customers=inputs.stored.past_customers
+        | past_customers(ended, changes, policy, start),
     )
     return _with_movements(figures, inputs, moved)
+
+
+def past_customers(
+    ended: Iterable[Subscription],
+    changes: Iterable[SubscriptionChange],
+    policy: Policy,
+    start: int,
+) -> frozenset[str]:
+    """Return who paid for a subscription that ended before `start` (unix seconds).
+
+    One that ended later and that no change tells of ended before the events begin.
+    """
+    told = {change.subscription_id for change in changes}
+    return frozenset(
+        one.customer
+        for one in ended
+        if ((one.ended_at or one.created) < start or one.id not in told)
+        and paid_before_end(one, policy)
+    )
 
 
 def _with_movements(figures: Figures, inputs: Inputs, moved: Movements) -> Figures:
@@ -195,7 +223,7 @@ def _with_movements(figures: Figures, inputs: Inputs, moved: Movements) -> Figur
         figures,
         days=DayRange(first, today),
         movements=tuple(
-            (grain, _marked(row, oldest.day, today, seam))
+            (grain, _marked(row, oldest.day, today, seam, unread=inputs.unread))
             for grain, rows in (
                 ("subscription", moved.by_subscription),
                 ("customer", moved.by_customer),
@@ -233,12 +261,17 @@ def _seam_reason(inputs: Inputs, oldest: DayRow) -> str | None:
     return MISSED_EVENT if stored.seam and same_settings else BEFORE_HISTORY
 
 
-def _marked(row: DayRow, oldest: date, today: date, seam: str | None) -> DayRow:
+def _marked(
+    row: DayRow, oldest: date, today: date, seam: str | None, *, unread: bool
+) -> DayRow:
     """Mark what cannot be complete: the oldest day, and today, which goes on.
 
     Today's movements are those up to the collection; its rest comes with the next, and
-    so does an event that happened while it was under way.
+    so does an event that happened while it was under way. Every day lacks what could
+    not be read.
     """
+    if unread:
+        return replace(row, reason=QUARANTINE)
     if row.day == oldest:
         return replace(row, reason=seam)
     if row.day == today:

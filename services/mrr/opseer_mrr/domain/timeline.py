@@ -17,6 +17,7 @@ from opseer_common.contracts.subscription import (
     Subscription,
     SubscriptionChange,
 )
+from opseer_mrr.domain.normalise import worth
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.snapshot import value
 
@@ -168,6 +169,18 @@ def _before_deletion(after: Subscription, at: int) -> Subscription:
         ended_at=None,
         cancel_at=end if asked else None,
     )
+
+
+def paid_before_end(ended: Subscription, policy: Policy) -> bool:
+    """Tell whether an ended subscription was worth something while it ran.
+
+    That it was paused or asked to end by then does not matter. What metered items were
+    charged is not known any more: they are worth nothing here.
+    """
+    end = ended.created if ended.ended_at is None else ended.ended_at
+    if policy.trial != "include" and _running(ended, end) == "trialing":
+        return False
+    return worth(ended, policy, end - 1).total > 0
 
 
 def _dated(state: Subscription, last: Subscription | None, at: int) -> Subscription:

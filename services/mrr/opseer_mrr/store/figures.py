@@ -30,8 +30,8 @@ from opseer_mrr.store.rows import OF, OWN, of, replace
 SCHEMA = "mrr"
 
 _CONNECTION = f"""
-    SELECT c.revision, c.last_collected_at, c.permissions, i.policy, i.timezone,
-           i.settings_revision,
+    SELECT c.revision, c.last_collected_at, c.permissions, c.subscriptions_unread,
+           i.policy, i.timezone, i.settings_revision,
            coalesce(i.settlement_currency, c.settlement_currency) AS settlement
     FROM collector.v1_connection c
     JOIN gateway.v1_integration i USING (account_id, source, connection_id)
@@ -42,6 +42,13 @@ _COMPUTED = f"""
 """  # noqa: S608 - constants
 _SUBSCRIPTIONS = f"""
     SELECT body FROM collector.v1_subscription WHERE {OF} ORDER BY id
+"""  # noqa: S608 - constants
+_ENDED = f"""
+    SELECT body FROM collector.v1_ended_subscription
+    WHERE {OF} AND customer IN (
+        SELECT body #>> '{{after,customer}}' FROM collector.v1_subscription_change
+        WHERE {OF})
+    ORDER BY id
 """  # noqa: S608 - constants
 _CHANGES = f"""
     SELECT body FROM collector.v1_subscription_change WHERE {OF}
@@ -127,6 +134,8 @@ class PostgresStore:
                 rates=[
                     ObservedRate(*one) for one in await connection.fetch(_RATES, *own)
                 ],
+                ended=_bodies(await connection.fetch(_ENDED, *own)),
+                unread=row["subscriptions_unread"],
                 stored=Stored(
                     settings_revision=None
                     if computed is None

@@ -124,6 +124,8 @@ class _Fetch:
             ):
                 group.create_task(part)
         await self._ended()
+        if not self._billed.tiers.readable:
+            self._permissions["prices"] = "missing"
         return Fetched(
             permissions=self._permissions,
             currencies=currencies,
@@ -221,8 +223,6 @@ class _Fetch:
         batch = await billing.normalised()
         await self._intake.store(batch)
         await self._names(batch)
-        if not billing.tiers.readable:
-            billing.found.missing.add("prices")
         for name in billing.found.missing:
             self._permissions[name] = "missing"
         self._lacking = not billing.found.discounts_readable

@@ -1,4 +1,4 @@
-"""Tiers of tiered prices, which lists of subscriptions leave out: looked up once each."""
+"""Tiers of prices, which lists of subscriptions leave out: looked up once each."""
 
 from __future__ import annotations
 
