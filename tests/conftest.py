@@ -54,11 +54,20 @@ def data_directory() -> Iterator[Layout]:
 
 
 @pytest.fixture(scope="session")
-def servers(data_directory: Layout) -> Iterator[Servers]:
-    """Return the session's servers."""
+def server_credentials(data_directory: Layout) -> Credentials:
+    """Return the passwords and seeds that the session's servers know."""
     given = os.environ.get("OPSEER_SECRETS_DIR")  # noqa: TID251 - a test's setting
     credentials = Credentials(Path(given) if given else data_directory.secrets)
     credentials.ensure()
+    return credentials
+
+
+@pytest.fixture(scope="session")
+def servers(
+    data_directory: Layout, server_credentials: Credentials
+) -> Iterator[Servers]:
+    """Return the session's servers."""
+    credentials = server_credentials
     with ExitStack() as stack:
         database_url = os.environ.get("DATABASE_URL")  # noqa: TID251 - a test's setting
         nats_url = os.environ.get("NATS_URL")  # noqa: TID251 - a test's setting
@@ -162,6 +171,13 @@ async def other_database(
 ) -> AsyncIterator[FreshDatabase]:
     """Return one more."""
     async with _fresh(servers, template) as made:
+        yield made
+
+
+@pytest.fixture
+async def bare_database(servers: Servers) -> AsyncIterator[FreshDatabase]:
+    """Return a database that is not migrated."""
+    async with _fresh(servers, "template1") as made:
         yield made
 
 

@@ -222,6 +222,42 @@ def test_movements_are_the_ledgers(system: System, grain: str) -> None:
     assert all(row["complete"] and row["fx"] == 0 for row in answer["rows"])
 
 
+def entries_of(system: System, day: str) -> list[Any]:
+    """Return everything behind a day of revenue, page by page."""
+    path = f"/api/v1/revenue/daily/{day}/entries?source=stripe&limit=100"
+    page = system.get(path)
+    found: list[Any] = page["entries"]
+    assert (page["complete"], page["timezone"]) == (True, ZONE)
+    while page["next_cursor"] is not None:
+        page = system.get(f"{path}&cursor={page['next_cursor']}")
+        found += page["entries"]
+    return found
+
+
+def test_what_is_behind_a_day_adds_up_to_it(system: System) -> None:
+    """Rule: entries of 90 closed days and changes of 29 re-add to the ledger's rows."""
+    first, last = today() - timedelta(days=90), today() - timedelta(days=1)
+    fields = (
+        *("charges_count", "charges_amount", "refunds_count", "refunds_amount"),
+        *("net_revenue", "failed_payments", "disputes"),
+    )
+    moved = 0
+    for back, day in enumerate(reversed(system.truth(first, last)["days"]), 1):
+        adds = [one["adds"] for one in entries_of(system, day["date"])]
+        for field in fields:
+            assert sum(one.get(field, 0) for one in adds) == day[field], day["date"]
+        if back > 29:
+            continue
+        for grain in ("subscription", "customer"):
+            path = f"/api/v1/mrr/movements/{day['date']}/changes?source=stripe"
+            changes = system.get(f"{path}&grain={grain}")["changes"]
+            for category in ("new", "expansion", "contraction", "churned"):
+                told = [one["amount"] for one in changes if one["category"] == category]
+                assert sum(told) == day[f"grain_{grain}"][category], day["date"]
+                moved += len(told)
+    assert moved
+
+
 def test_mrr_is_the_ledgers(system: System) -> None:
     """Rule: MRR and active subscriptions equal the ledger, and the last snapshot."""
     mrr = system.get("/api/v1/mrr?source=stripe")
@@ -233,6 +269,9 @@ def test_mrr_is_the_ledgers(system: System) -> None:
     )
     rows = system.get(f"/api/v1/mrr/movements?source=stripe&from={today()}")["rows"]
     assert rows[-1]["snapshot"] == mrr["mrr"]
+    plans = system.get("/api/v1/mrr/plans?source=stripe")["plans"]
+    assert sum(plan["mrr"] for plan in plans) == mrr["mrr"]
+    assert sum(plan["share"] for plan in plans) == 10_000
 
 
 def test_the_report_of_yesterday_is_the_ledgers(system: System) -> None:

@@ -274,10 +274,9 @@ async def test_keys_that_would_not_open_are_refused(filled: FreshDatabase) -> No
 
 
 async def test_a_database_that_is_not_migrated_is_refused(
-    servers: Any, filled: FreshDatabase
+    filled: FreshDatabase, bare_database: FreshDatabase
 ) -> None:
     """Rule: an empty database without our tables says what to run first."""
     data, _ = await saved(filled)
-    bare = FreshDatabase(servers.database_url, servers.passwords)
     with pytest.raises(ConfigError, match="run `opseer migrate` first"):
-        await restored(data, bare)
+        await restored(data, bare_database)

@@ -10,26 +10,30 @@ import asyncpg
 import nats
 import pytest
 
+from opseer_cli.credentials import Credentials
 from opseer_cli.doctor import Finding, examine
 from opseer_cli.layout import Layout
 from opseer_cli.settings import Settings
 from opseer_common import rights
 from opseer_common.testing.every_table import fill
-from opseer_common.testing.servers import FreshBus, FreshDatabase, Servers
+from opseer_common.testing.servers import FreshBus, FreshDatabase
 
 Examine = Callable[..., Awaitable[dict[str, Finding]]]
 
 
 @pytest.fixture
 def looked_at(
-    database: FreshDatabase, bus: FreshBus, data_directory: Layout, tmp_path: Path
+    database: FreshDatabase,
+    bus: FreshBus,
+    server_credentials: Credentials,
+    tmp_path: Path,
 ) -> Examine:
     """Return what examines servers from outside; findings by subject."""
 
     async def look(**settings: Any) -> dict[str, Finding]:
         given = {
             "data_dir": tmp_path,
-            "secrets_dir": data_directory.secrets,
+            "secrets_dir": server_credentials.folder,
             "database_url": database.admin_url,
             "nats_url": bus.url,
         }
@@ -54,7 +58,7 @@ def problems(found: dict[str, Finding]) -> set[str]:
 
 
 async def test_all_is_well_but_for_the_fast_server(looked_at: Examine) -> None:
-    """Rule: a line per check; a server that may lose writes, as that of tests, is told."""
+    """Rule: a line per check; a server that may lose writes, as ours here, is told."""
     found = await looked_at()
     assert problems(found) == {"durability"}
     assert "fsync, synchronous_commit, full_page_writes off" in str(found["durability"])
@@ -66,7 +70,7 @@ async def test_all_is_well_but_for_the_fast_server(looked_at: Examine) -> None:
 
 
 async def test_servers_that_are_away(looked_at: Examine) -> None:
-    """Rule: an unreachable server is a problem, and the other one is still looked at."""
+    """Rule: a server that is away is a problem; the other one is still looked at."""
     found = await looked_at(database_url="postgresql://x:y@127.0.0.1:1/x")
     assert problems(found) == {"database"}
     assert "streams" in found
@@ -74,9 +78,11 @@ async def test_servers_that_are_away(looked_at: Examine) -> None:
     assert problems(found) == {"durability", "bus"}
 
 
-async def test_database_without_tables(looked_at: Examine, servers: Servers) -> None:
+async def test_database_without_tables(
+    looked_at: Examine, bare_database: FreshDatabase
+) -> None:
     """Rule: what is not migrated says which command does it."""
-    found = await looked_at(database_url=servers.database_url)
+    found = await looked_at(database_url=bare_database.admin_url)
     assert found["migrations"].words == "none applied"
     assert "opseer migrate" in str(found["migrations"])
 
@@ -140,11 +146,14 @@ async def test_what_a_key_may_not_do(
 ) -> None:
     """Rule: a refused key, a missing permission, a flag: told from the stored row."""
     await fill(database.admin_url)
-    good = "state = 'connected', flags = '{}', permissions = '{}'"
-    of_stripe = "WHERE source = 's1'"
-    await execute(database, f"UPDATE collector.connection SET {good} {of_stripe}")
-    rename = "UPDATE collector.connection SET source = 'stripe' WHERE source = 's1'"
-    await execute(database, rename)
+    await execute(
+        database,
+        """
+        UPDATE collector.connection
+        SET source = 'stripe', state = 'connected', flags = '{}', permissions = '{}'
+        WHERE source = 's1'
+        """,
+    )
     assert problems(await looked_at()) == {"durability"}
     await execute(
         database,
@@ -156,7 +165,7 @@ async def test_what_a_key_may_not_do(
 
 
 async def test_sealing_key_that_is_not_here(
-    looked_at: Examine, database: FreshDatabase, data_directory: Layout
+    looked_at: Examine, database: FreshDatabase
 ) -> None:
     """Rule: stored keys that nothing here opens are told before a collection fails."""
     await fill(database.admin_url)

@@ -7,14 +7,15 @@ import csv
 import io
 import shutil
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from opseer_cli.layout import Layout
+from opseer_cli import backup_store
+from opseer_cli.backup import Backup, write
+from opseer_cli.credentials import Credentials
 from opseer_cli.main import commands
 from opseer_common.clock import utc_now
 from opseer_common.errors import ConfigError, RefusedError
@@ -49,7 +50,7 @@ async def login(gateway: RunningGateway, password: str, email: str = EMAIL) -> i
 async def test_first_user_gets_an_account(
     opseer: Opseer, gateway: RunningGateway
 ) -> None:
-    """Rule: without the setup page too somebody can begin, with a password of theirs."""
+    """Rule: somebody can begin without the setup page too."""
     done = await opseer("user", "add", EMAIL, given=f"{PASSWORD}\n")
     assert done.exit_code == 0, done.output
     assert await login(gateway, PASSWORD) == 200
@@ -104,7 +105,7 @@ async def test_users_are_refused_like_in_the_gateway(
 async def test_reset_password_ends_sessions(
     opseer: Opseer, gateway: RunningGateway
 ) -> None:
-    """Rule: the old password and the old session are worth nothing, the new one fits."""
+    """Rule: the old password and the old session are worth nothing."""
     owner = await gateway.sign_up(EMAIL)
     session = await gateway.sign_in(owner)
     done = await opseer("user", "reset-password", EMAIL, given="another password\n")
@@ -130,7 +131,7 @@ async def test_sign_in_link_works_once(
     assert links[0] != links[1]
     assert texts[1] == 200
     rows = await gateway.fetch("SELECT expires_at FROM gateway.sign_in_link")
-    (left,) = [row["expires_at"] - datetime.now(tz=UTC) for row in rows]  # noqa: TID251
+    (left,) = [row["expires_at"] - utc_now() for row in rows]
     assert timedelta(hours=23) < left <= timedelta(hours=24)
 
 
@@ -164,17 +165,18 @@ async def test_export_prints_csv(
 async def test_keys_status_opens_nothing(
     opseer: Opseer,
     database: FreshDatabase,
-    data_directory: Layout,
+    server_credentials: Credentials,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Rule: which key, sealed to which sealing key; no opening is logged."""
     await fill(database.admin_url)
-    monkeypatch.setenv("OPSEER_SECRETS_DIR", str(data_directory.secrets))
+    monkeypatch.setenv("OPSEER_SECRETS_DIR", str(server_credentials.folder))
     done = await opseer("keys", "status")
     (line,) = done.stdout.splitlines()
     assert "stripe" in line
     assert "version 7  sealed to key 1  " in line
-    monkeypatch.setenv("OPSEER_SECRETS_DIR", str(data_directory.logs))
+    monkeypatch.setenv("OPSEER_SECRETS_DIR", str(tmp_path))
     done = await opseer("keys", "status")
     assert "sealed to key 1, which is not here" in done.stdout
 
@@ -183,13 +185,13 @@ async def test_migrate_takes_its_secrets_from_files(
     opseer: Opseer,
     other_database: FreshDatabase,
     bus: FreshBus,
-    data_directory: Layout,
+    server_credentials: Credentials,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Rule: as in a container: a URL in a file, a folder of secrets, nothing made."""
     folder = tmp_path / "secrets"
-    shutil.copytree(data_directory.secrets, folder)
+    shutil.copytree(server_credentials.folder, folder)
     (tmp_path / "url").write_text(other_database.admin_url)
     monkeypatch.delenv("DATABASE_URL")
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
@@ -202,3 +204,33 @@ async def test_migrate_takes_its_secrets_from_files(
     done = await opseer("migrate")
     assert isinstance(done.exception, ConfigError)
     assert "opseer_mrr.password: No such file" in str(done.exception)
+
+
+async def test_restored_without_keys(
+    gateway: RunningGateway,
+    start_gateway: Callable[..., Awaitable[RunningGateway]],
+    database: FreshDatabase,
+    other_database: FreshDatabase,
+) -> None:
+    """Rule: the source shows that it needs a key, and its figures are still there."""
+    owner = await gateway.sign_up(EMAIL)
+    yesterday = utc_now().date() - timedelta(days=1)
+    async with publisher(database) as world:
+        of = await world.connect(owner.account_id)
+        await world.daily(of, yesterday, 1_234, 2)
+        await world.publish(of, 1, utc_now(), permissions={"events": "ok"})
+    target = io.BytesIO()
+    async with backup_store.connected(database.admin_url) as connection:
+        await write(connection, target, release="0.1.0", now=utc_now(), keys=None)
+    async with backup_store.connected(other_database.admin_url) as connection:
+        await Backup(target).restore(connection, replace=False)
+    moved = await start_gateway(database_url=other_database.login_url("gateway"))
+    session = await moved.sign_in(owner)
+    path = "/api/v1/integrations/stripe"
+    row = (await moved.call("GET", path, headers=session)).json
+    assert row["state"] == "auth_failed"
+    assert row["last_error"]["code"] == "AUTH_FAILED"
+    assert "without keys. Connect again" in row["last_error"]["detail"]
+    path = f"/api/v1/revenue/daily?source=stripe&from={yesterday}&to={yesterday}"
+    (day,) = (await moved.call("GET", path, headers=session)).json["rows"]
+    assert day["net_revenue"] == 1_234

@@ -28,7 +28,6 @@ from opseer_common.errors import ConfigError, OpseerError
 FORMAT: Final = 1
 _MANIFEST = "manifest.json"
 _CHUNK = 1 << 18
-_OLDEST_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -109,7 +108,7 @@ async def write(
             for table in await store.tables(connection):
                 if table.name in store.LEFT_OUT:
                     continue
-                with archive.open(_member(table.name), "w", force_zip64=True) as file:
+                with archive.open(f"{table.name}.copy", "w", force_zip64=True) as file:
                     meter = _Meter(file)  # type: ignore[arg-type]
                     await store.copy_out(
                         connection, table, meter.take, with_keys=keys is not None
@@ -124,7 +123,7 @@ async def write(
                 tables=entries,
             )
             text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-            archive.writestr(_member(_MANIFEST), text)
+            archive.writestr(_MANIFEST, text)
     return manifest
 
 
@@ -135,15 +134,6 @@ def _refuse_unknown_keys(needed: list[int], keys: Mapping[int, str]) -> None:
         raise ConfigError(
             f"keys are sealed to sealing key {', '.join(missing)}, which is not here"
         )
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    """Return the member for a table or the manifest, with no date of its own."""
-    member = zipfile.ZipInfo(
-        name if name == _MANIFEST else f"{name}.copy", _OLDEST_DATE
-    )
-    member.compress_type = zipfile.ZIP_DEFLATED
-    return member
 
 
 class Backup:

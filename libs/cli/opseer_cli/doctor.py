@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
-import nats
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from typing_extensions import override
@@ -21,7 +19,7 @@ from opseer_cli.embedded_nats import EmbeddedNats
 from opseer_cli.layout import Layout, holder_of, layout_of
 from opseer_cli.service import login_url
 from opseer_cli.settings import Settings
-from opseer_common import bootstrap, migrate, rights, topology
+from opseer_common import bootstrap, migrate, topology
 from opseer_common.clock import utc_now
 from opseer_common.database import Connection
 from opseer_common.errors import ConfigError
@@ -233,19 +231,13 @@ async def _bus(
     try:
         url = chosen.nats_url or EmbeddedNats.url_of(layout)
         seed = admin_seed_file(url, credentials)
-        client = await nats.connect(
-            url,
-            nkeys_seed=str(seed) if seed else None,
-            inbox_prefix=rights.inbox_prefix(rights.ADMIN).encode(),
-            allow_reconnect=False,
-            connect_timeout=10,
-        )
-    except (OSError, NatsError) as error:
-        words = f"{type(error).__name__}: {error}"
-        yield Finding("bus", words, "start it, or correct NATS_URL and its accounts")
+        client = await bootstrap.bus_administrator(url, seed)
+    except (ConfigError, OSError) as error:
+        yield Finding("bus", str(error), "start it, or correct NATS_URL and accounts")
         return
     try:
-        yield Finding("bus", f"NATS {client.connected_server_version}")
+        server = client.connected_server_version
+        yield Finding("bus", f"NATS {server.major}.{server.minor}.{server.patch}")
         yield await _laid_down(client.jetstream())
     finally:
         await client.close()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
@@ -112,7 +113,7 @@ def asyncapi() -> dict[str, Any]:
         "channels": {
             m.subject: {
                 "address": m.subject,
-                "description": (m.__doc__ or "").strip(),
+                "description": inspect.getdoc(m) or "",
                 "messages": {
                     m.__name__: {
                         "contentType": "application/json",

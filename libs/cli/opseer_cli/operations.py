@@ -123,7 +123,6 @@ def check() -> None:
         raise typer.Exit(1)
 
 
-@keys.command("status")
 def keys_status() -> None:
     """Say which keys are stored, and what each is sealed to. No key is opened."""
     chosen = settings.read()
@@ -138,3 +137,6 @@ def keys_status() -> None:
 
     for line in asyncio.run(work()) or ["no key is stored"]:
         sys.stdout.write(line + "\n")
+
+
+keys.command("status")(keys_status)

@@ -34,7 +34,6 @@ def _say(text: str) -> None:
     _console.print(text, markup=False, soft_wrap=True)
 
 
-@commands.command("add")
 def add(
     email: Email,
     account: Annotated[
@@ -56,7 +55,6 @@ def add(
     _in_transaction(chosen, work)
 
 
-@commands.command("reset-password")
 def reset_password(email: Email) -> None:
     """Set a new password; the user's sessions end."""
     chosen, address = settings.read(), check_email(email)
@@ -70,7 +68,6 @@ def reset_password(email: Email) -> None:
     _in_transaction(chosen, work)
 
 
-@commands.command("sign-in-link")
 def sign_in_link(email: Email) -> None:
     """Print a link that signs the user in, once, within a day."""
     chosen, address, token = settings.read(), check_email(email), tokens.new_opaque()
@@ -114,3 +111,8 @@ def _in_transaction(
             await work(connection)
 
     asyncio.run(run())
+
+
+commands.command()(add)
+commands.command("reset-password")(reset_password)
+commands.command("sign-in-link")(sign_in_link)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import nats
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from opseer_common import migrate as migrations
@@ -59,20 +60,34 @@ async def migrate_database(url: str, passwords: Mapping[str, str]) -> int:
 
 async def migrate_bus(url: str, seed_file: Path | None, *, replicas: int = 1) -> None:
     """Lay down streams and durables. ConfigError where the bus cannot be reached."""
-    try:
-        client = await nats.connect(
-            url,
-            nkeys_seed=str(seed_file) if seed_file else None,
-            inbox_prefix=inbox_prefix(ADMIN).encode(),
-            allow_reconnect=False,
-            connect_timeout=10,
-        )
-    except (OSError, NatsError) as error:
-        raise ConfigError(f"NATS: {type(error).__name__}: {error}") from None
+    client = await bus_administrator(url, seed_file)
     try:
         await topology.apply(client.jetstream(), replicas)
     finally:
         await client.close()
+
+
+async def bus_administrator(url: str, seed_file: Path | None) -> Client:
+    """Return a client with the administrator's rights.
+
+    ConfigError where no server is reached within seconds.
+    """
+    try:
+        return await nats.connect(
+            url,
+            nkeys_seed=str(seed_file) if seed_file else None,
+            inbox_prefix=inbox_prefix(ADMIN).encode(),
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            connect_timeout=10,
+            error_cb=_say_nothing,
+        )
+    except (OSError, NatsError) as error:
+        raise ConfigError(f"NATS: {type(error).__name__}: {error}") from None
+
+
+async def _say_nothing(_: Exception) -> None:
+    """Keep the client from logging what is raised anyway."""
 
 
 async def _make_roles(connection: Connection, passwords: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ not ISO's: UGX and ISK have two, MGA has none
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -92,6 +92,20 @@ def convert(amount: Money, to: str, rate: Fraction) -> Money:
         raise ValueError("a rate is above zero")
     exponent(to)
     return Money(round_half_even(amount.minor * rate), to)
+
+
+def shares(exact: Sequence[Fraction], total: int) -> list[int]:
+    """Split `total` into integers nearest to `exact`, by largest remainder.
+
+    `total` lies within one of the sum of `exact`, which may be from above: two ties
+    to even, 7.5 to 8 and 22.5 to 22, make 14 of 15. Ties go to the first.
+    """
+    floors = [amount.numerator // amount.denominator for amount in exact]
+    left = total - sum(floors)
+    order = sorted(range(len(exact)), key=lambda place: floors[place] - exact[place])
+    for place in order[: abs(left)]:
+        floors[place] += 1 if left > 0 else -1
+    return floors
 
 
 def minor_rate(major: Fraction, source: str, to: str) -> Fraction:

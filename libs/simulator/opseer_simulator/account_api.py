@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from opseer_simulator import billing_objects, objects
+from opseer_simulator import billing_objects, objects, price_objects
 from opseer_simulator.books import Books
 from opseer_simulator.bulk import Bulk
 from opseer_simulator.bulk_records import BulkLists
@@ -173,7 +173,7 @@ class Reader:
 
     def _tiers(self, price_id: str) -> list[Json]:
         plan = self._books.plans.get(price_id)
-        return [] if plan is None else billing_objects.tiers(plan)
+        return [] if plan is None else price_objects.tiers(plan)
 
     def _fetch(self, object_id: str) -> Json | None:
         """Return the object of an id found in another object."""

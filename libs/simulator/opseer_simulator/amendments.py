@@ -187,7 +187,7 @@ class Amendments:
     def give_customer_coupon(self, at: int, customer_id: str, coupon: Coupon) -> None:
         """Apply a coupon to a customer: to what has no discount of its own."""
         before = self._books.customers[customer_id]
-        discount = self._subscriptions.discount(at, customer_id, coupon, None)
+        discount = self._subscriptions.discounts.apply(at, customer_id, coupon, None)
         after = self._books.customers.put(replace(before, discount=discount))
         self._books.tell(at, "customer.discount.created", discount, by_request=True)
         self._books.tell(at, "customer.updated", after, before, by_request=True)

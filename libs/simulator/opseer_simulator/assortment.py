@@ -12,9 +12,6 @@ from opseer_simulator.catalogue import Coupon, Plan, Product, Tier
 ABROAD = ("eur", "gbp", "jpy", "kwd")
 """Currencies that customers really pay in."""
 
-UNPAID_CURRENCY = "sek"
-"""A currency nobody has paid in yet, so that it has no rate."""
-
 _GRADUATED = (Tier(5, "900"), Tier(20, "700", 100), Tier(None, "512.5"))
 _VOLUME = (Tier(10, "800", 500), Tier(50, "650", 250), Tier(None, "499"))
 _PLANS: dict[str, dict[str, Any]] = {
@@ -56,6 +53,8 @@ _PLANS: dict[str, dict[str, Any]] = {
         "interval": "year",
         "tiers": _VOLUME,
         "tiers_mode": "volume",
+        # No longer on sale to others, yet those who have it pay on.
+        "active": False,
     },
     "calls": {
         "unit_amount": None,

@@ -64,6 +64,10 @@ class Shelf(Generic[Record]):
         """Return the record of a place in `order`."""
         return self._records[self.order[place]]
 
+    def glance(self, place: int) -> Record:
+        """Return the record of a place; lists that make records return less."""
+        return self.at(place)
+
     def __getitem__(self, key: str) -> Record:
         return self._records[key]
 

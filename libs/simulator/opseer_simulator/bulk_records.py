@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import msgspec
+
 from opseer_simulator.books import Books, Shelf
 from opseer_simulator.bulk import (
     BLOCK,
@@ -18,6 +20,7 @@ from opseer_simulator.bulk import (
     net_of,
     refunded_slot,
 )
+from opseer_simulator.catalogue import CURRENCY
 from opseer_simulator.records import Charge, Customer, Intent, Refund, Transaction
 from opseer_simulator.timeline import DAY
 
@@ -42,12 +45,22 @@ class Slots(Protocol):
         """Return the number of an id, or None."""
 
 
+class Glance(msgspec.Struct, frozen=True):
+    """The fields of a charge that need no record."""
+
+    status: str
+    created: int
+    amount: int
+    currency: str = CURRENCY
+
+
 class BulkRecords:
     """Makes the record of a slot; `seen` is how many slots are over."""
 
     def __init__(self, bulk: Bulk) -> None:
         self._bulk = bulk
         self.seen = 0
+        self._payers = [self.customer(number) for number in range(PAYERS)]
 
     def transaction(self, slot: int) -> Transaction:
         """Return the balance transaction of a slot."""
@@ -80,7 +93,7 @@ class BulkRecords:
         return Charge(
             id=self._bulk.id_of("ch_", slot),
             created=self._bulk.at(slot),
-            customer=self.customer(slot % PAYERS),
+            customer=self._payers[slot % PAYERS],
             intent=self._bulk.id_of("pi_", slot),
             amount=amount,
             method="card",
@@ -91,6 +104,11 @@ class BulkRecords:
             refunded=amount if refunds else 0,
             refunds=refunds,
         )
+
+    def glance(self, slot: int) -> Glance:
+        """Return what a search asks of most charges."""
+        status = "failed" if is_refund(slot) else "succeeded"
+        return Glance(status, self._bulk.at(slot), amount_of(slot))
 
     def refund(self, slot: int) -> Refund:
         """Return the refund of a refund's slot."""
@@ -140,10 +158,16 @@ class Mixed:
     """
 
     def __init__(
-        self, shelf: Shelf[Any], maker: Maker, bulk: Slots, prefix: str
+        self,
+        shelf: Shelf[Any],
+        maker: Maker,
+        bulk: Slots,
+        prefix: str,
+        glance: Maker | None = None,
     ) -> None:
         self._shelf = shelf
         self._make = maker
+        self._glance = glance or maker
         self._bulk = bulk
         self._prefix = prefix
         self._seen = 0
@@ -162,10 +186,17 @@ class Mixed:
 
     def at(self, place: int) -> Any:
         """Return the record of a place, the oldest being 0."""
+        return self._at(place, self._make)
+
+    def glance(self, place: int) -> Any:
+        """Return a place's record, or as much of it as costs little."""
+        return self._at(place, self._glance)
+
+    def _at(self, place: int, make: Maker) -> Any:
         before = bisect_left(self._places, place)
         if before < len(self._places) and self._places[before] == place:
             return self._shelf.at(before)
-        return self._make(place - before)
+        return make(place - before)
 
     def place(self, object_id: str) -> int | None:
         """Return a record's place, or None."""
@@ -224,7 +255,7 @@ class BulkLists:
         make = self._records
         self._lists = {
             "transactions": Mixed(books.transactions, make.transaction, bulk, "txn_"),
-            "charges": Mixed(books.charges, make.charge, bulk, "ch_"),
+            "charges": Mixed(books.charges, make.charge, bulk, "ch_", make.glance),
             "intents": Mixed(books.intents, make.intent, bulk, "pi_"),
             "refunds": Mixed(
                 books.refunds, lambda n: make.refund(refunds.slot(n)), refunds, "re_"

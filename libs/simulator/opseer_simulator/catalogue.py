@@ -10,6 +10,10 @@ from fractions import Fraction
 import msgspec
 
 CURRENCY = "usd"
+
+NEVER_PAID = "sek"
+"""A currency nobody has paid in yet, so that it has no rate."""
+
 _MONTHS = 12
 
 NewId = Callable[[str], str]
@@ -58,6 +62,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tiers_mode: str | None = None
     divide_by: int | None = None
     round: str = "up"
+    active: bool = True
 
     @property
     def metered(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from datetime import date
+from functools import partial
 
 from opseer_simulator.assortment import ABROAD, Assortment, stock
 from opseer_simulator.full_stories import FullStories
@@ -18,10 +19,12 @@ from opseer_simulator.stories import Stories, Story
 from opseer_simulator.timeline import DAY, HOUR
 
 _EARLY = 3 * DAY
-_LATE = 78 * DAY
+_LATE = 76 * DAY
+_APART = 9 * HOUR
 _EARLY_ONLY = frozenset({"many_items"})
 """Events show the first ten items: nothing may happen to more in the last 30 days."""
 
+_POUNDS_KEPT = 70 * DAY
 _SALE_EVERY = 37 * HOUR
 _PURCHASE = 12_340
 
@@ -29,7 +32,9 @@ _PURCHASE = 12_340
 class FullCompany:
     """An office with every kind of customer; `customers` is its size by chance.
 
-    `without` names stories of `FullStories` that are left out.
+    `without` names stories of `FullStories` that are left out, and may name
+    `pounds_kept`: after ten weeks pounds are no longer converted. `told` are the
+    stories that are told at least twice, by name.
     """
 
     def __init__(
@@ -43,15 +48,22 @@ class FullCompany:
         self._rng = random.Random(seed)  # noqa: S311 - a made-up company, no secret
         self._stories = Stories(self.office, customers)
         self.assortment: Assortment = stock(self.office.books, self.office.opened)
-        every = FullStories(self.office, self.assortment).all()
-        named = {name: story for name, story in every if name not in without}
-        told = list(named.values())
-        by_chance = [story for name, story in named.items() if name not in _EARLY_ONLY]
-        self._stories.tell_all(dict.fromkeys(by_chance, 1))
+        further = {
+            name: story
+            for name, story in FullStories(self.office, self.assortment).all()
+            if name not in without
+        }
+        self._stories.tell_all(
+            {story: 1 for name, story in further.items() if name not in _EARLY_ONLY}
+        )
+        self.told = {**further, **dict(self._stories.all())}
+        told = list(self.told.values())
+        if "pounds_kept" not in without:
+            self.office.exchange.keep("gbp", self.office.opened + _POUNDS_KEPT)
         self.office.invoicing.on_sale = self._stories.after_sale
         self.office.subscriptions.use = self._usage
-        self._premiere(told, _EARLY, 11 * HOUR)
-        self._premiere(told, _LATE, 13 * HOUR)
+        self._premiere(told, _EARLY, _APART)
+        self._premiere(told, _LATE, _APART)
         self.office.plan(self.office.opened, self._day)
         self._money_stories()
 
@@ -63,10 +75,10 @@ class FullCompany:
         for place, story in enumerate(stories):
             at = self.office.opened + first + place * apart + self._rng.randrange(HOUR)
 
-            def tell(then: int, story: Story = story) -> None:
-                story(then, self.office.register(then, f"Guest {then % 9973}"))
+            self.office.plan(at, partial(self._tell, story=story))
 
-            self.office.plan(at, tell)
+    def _tell(self, at: int, story: Story) -> None:
+        story(at, self.office.register(at, f"Guest {at % 9973}"))
 
     def _usage(self, _: Item) -> int:
         return self.office.rng.randrange(0, 9000)
@@ -120,7 +132,7 @@ class FullCompany:
                 amount = charge.amount * part // 1000 * 10
                 self.office.plan(
                     at + 2 * DAY,
-                    lambda t, c=charge.id, a=amount: payments.capture(t, c, a),  # type: ignore[misc]
+                    partial(payments.capture, charge_id=charge.id, amount=amount),
                 )
 
     def _returned_refund(self, at: int) -> None:
@@ -130,7 +142,7 @@ class FullCompany:
             charge = self._buy(at, currency).id
             self.office.plan(
                 at + HOUR,
-                lambda t, c=charge, p=part: payments.refund(t, c, p, fails=True),  # type: ignore[misc]
+                partial(payments.refund, charge_id=charge, amount=part, fails=True),
             )
 
     def _complaints(self, at: int) -> None:
@@ -141,13 +153,16 @@ class FullCompany:
                 charge = self._buy(at, currency).id
                 self.office.plan(
                     at + HOUR,
-                    lambda t, c=charge, e=end: payments.dispute(  # type: ignore[misc]
-                        t, c, "fraudulent", inquiry=e == "inquiry"
+                    partial(
+                        payments.dispute,
+                        charge_id=charge,
+                        reason="fraudulent",
+                        inquiry=end == "inquiry",
                     ),
                 )
                 self.office.plan(
                     at + 15 * DAY,
-                    lambda t, c=charge, e=end: self._decide(t, c, e),  # type: ignore[misc]
+                    partial(self._decide, charge=charge, end=end),
                 )
 
     def _decide(self, at: int, charge: str, end: str) -> None:

@@ -5,23 +5,22 @@ Each story stands for one thing that happens at real accounts. Times are unix se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from msgspec.structs import replace
 
-from opseer_simulator.assortment import ABROAD, UNPAID_CURRENCY, Assortment
+from opseer_simulator.assortment import ABROAD, Assortment
+from opseer_simulator.catalogue import NEVER_PAID
 from opseer_simulator.invoicing import NEVER
 from opseer_simulator.office import Office
 from opseer_simulator.records import Customer
 from opseer_simulator.stories import Story
 from opseer_simulator.subscriptions import Offer
-from opseer_simulator.timeline import DAY, HOUR
+from opseer_simulator.timeline import DAY, HOUR, Act
 
 _SIZES = (1, 5, 6, 12, 20, 21, 55, 3)
 """Numbers of seats on both sides of the tiers' borders."""
-
-Act = Callable[[int], None]
 
 
 class FullStories:
@@ -39,6 +38,8 @@ class FullStories:
     def all(self) -> Iterator[tuple[str, Story]]:
         """Yield every story with its name."""
         for key in ("annual", "two_years", "half_yearly", "fortnightly", "daily"):
+            yield f"stays_{key}", partial(self._stays, key)
+        for key in ("monthly", "quarterly", "weekly", "seats"):
             yield f"stays_{key}", partial(self._stays, key)
         for key in ("three_days", "exact", "packages", "full_packages"):
             yield f"stays_{key}", partial(self._stays, key)
@@ -72,6 +73,7 @@ class FullStories:
 
     def _with_trials(self) -> Iterator[tuple[str, Story]]:
         yield "trial_extended", self._trial_extended
+        yield "long_trial", self._long_trial
         yield "trial_upgraded", self._trial_upgraded
         yield "trial_pauses", self._trial_pauses
         yield "trial_pauses_and_resumes", self._trial_pauses_and_resumes
@@ -89,8 +91,10 @@ class FullStories:
         yield "shortens_interval", partial(self._swaps, "annual", "monthly")
         yield "lengthens_interval", partial(self._swaps, "weekly", "half_yearly")
         yield "cancels_on_a_date", self._cancels_on_a_date
+        yield "will_not_renew", self._will_not_renew
         yield "takes_a_date_back", self._takes_a_date_back
         yield "comes_back_twice", self._comes_back_twice
+        yield "stays_an_hour_and_returns", self._stays_an_hour_and_returns
 
     def _abroad(self) -> Iterator[tuple[str, Story]]:
         for currency in ABROAD:
@@ -141,7 +145,7 @@ class FullStories:
             plan = self._plans[key]
             self._after(
                 at,
-                lambda t, p=plan: self._amend.add_item(t, sub, p, 2),  # type: ignore[misc]
+                partial(self._amend.add_item, sub_id=sub, plan=plan, seats=2),
                 least,
                 most,
             )
@@ -212,6 +216,9 @@ class FullStories:
         sub = self._begin(at, customer, "monthly", trial_days=14)
         self._after(at, lambda t: self._amend.extend_trial(t, sub, 10), 5, 13)
 
+    def _long_trial(self, at: int, customer: Customer) -> None:
+        self._begin(at, customer, "annual", trial_days=60)
+
     def _trial_upgraded(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, "seats", seats=3, trial_days=30)
         self._after(at, lambda t: self._amend.reseat_trial(t, sub, 8), 3, 25)
@@ -262,6 +269,11 @@ class FullStories:
         sub = self._begin(at, customer, "monthly")
         self._after(at, lambda t: self._amend.cancel_on(t, sub, t + 9 * DAY))
 
+    def _will_not_renew(self, at: int, customer: Customer) -> None:
+        """Asks early for the end of a year: counted, and not committed."""
+        sub = self._begin(at, customer, "two_years")
+        self._after(at, lambda t: self._subscriptions.cancel_at_end(t, sub), 2, 18)
+
     def _takes_a_date_back(self, at: int, customer: Customer) -> None:
         sub = self._begin(at, customer, "quarterly")
         then = self._after(
@@ -273,8 +285,13 @@ class FullStories:
         for start, end in ((0, 20), (30, 50), (75, 105)):
             self._office.plan(
                 at + start * DAY + HOUR,
-                lambda t, days=end - start: self._visits(t, customer, days),  # type: ignore[misc]
+                partial(self._visits, customer=customer, days=end - start),
             )
+
+    def _stays_an_hour_and_returns(self, at: int, customer: Customer) -> None:
+        sub = self._begin(at, customer, "monthly")
+        self._office.plan(at + HOUR, lambda t: self._subscriptions.cancel(t, sub))
+        self._after(at, lambda t: self._visits(t, customer, 90), 20, 30)
 
     def _visits(self, at: int, customer: Customer, days: int) -> None:
         sub = self._begin(at, customer, "weekly")
@@ -315,9 +332,9 @@ class FullStories:
 
     def _never_paid_currency(self, at: int, customer: Customer) -> None:
         """The first year costs nothing: worth something, and nobody has paid yet."""
-        abroad = self._move_to(customer, UNPAID_CURRENCY)
+        abroad = self._move_to(customer, NEVER_PAID)
         coupon = self._coupons["first_free"]
-        self._begin(at, abroad, f"annual_{UNPAID_CURRENCY}", coupon=coupon)
+        self._begin(at, abroad, f"annual_{NEVER_PAID}", coupon=coupon)
 
     def _move_to(self, customer: Customer, currency: str) -> Customer:
         return self._books.customers.put(replace(customer, currency=currency))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from opseer_simulator.catalogue import CURRENCY
-from opseer_simulator.timeline import DAY, HOUR
+from opseer_simulator.timeline import HOUR
 
 MILLION = 1_000_000
 
@@ -22,22 +22,24 @@ _USUAL = {
 }
 _STEP = 6 * HOUR
 _SWING = 4001
-OWN_BALANCE_FROM = 70 * DAY
-"""Seconds after the opening from which pounds are kept as pounds."""
 
 
 class Exchange:
     """What a currency changes at, and into which balance a payment goes."""
 
-    def __init__(self, seed: int, opened: int) -> None:
+    def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._opened = opened
         self._last: dict[str, int] = {}
+        self._kept_from: dict[str, int] = {}
+
+    def keep(self, currency: str, since: int) -> None:
+        """Keep payments in a currency as they are from a unix second on."""
+        self._kept_from[currency] = since
 
     def balance_of(self, currency: str, at: int) -> str:
         """Return the currency that a payment settles in."""
-        kept = currency == "gbp" and at >= self._opened + OWN_BALANCE_FROM
-        return currency if kept else CURRENCY
+        since = self._kept_from.get(currency)
+        return CURRENCY if since is None or at < since else currency
 
     def pay(self, currency: str, at: int) -> int:
         """Return the rate of a payment, which stands until the next one's."""

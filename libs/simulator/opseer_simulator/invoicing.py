@@ -110,7 +110,8 @@ class Invoicing:
     """Writes invoices and collects them.
 
     `on_final(at, invoice)`, `on_paid(at, subscription)`,
-    `on_failed(at, subscription, last)` and `on_sale(at, charge)` are told what became of it.
+    `on_failed(at, subscription, last)` and `on_sale(at, charge)` are told what
+    became of it.
     """
 
     def __init__(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import ge, gt, le, lt
 from typing import Any, Protocol
 
 import msgspec
 
+from opseer_simulator.catalogue import Plan
 from opseer_simulator.records import Subscription
 from opseer_simulator.refusals import RefusalError, bad_parameter, no_such
 from opseer_simulator.resources import Resource, event_type
@@ -32,6 +34,9 @@ class Places(Protocol):
 
     def at(self, place: int) -> Any:
         """Return the record of a place."""
+
+    def glance(self, place: int) -> Any:
+        """Return the record of a place, or only the fields that cost little."""
 
     def get(self, key: str, /) -> Any:
         """Return a record by its id, or None."""
@@ -213,7 +218,7 @@ def _take(
             continue
         if not all(keeps(record, value) for keeps, value in filters):
             continue
-        if _hidden(record, query):
+        if _hidden(record, query) or not _fits(resource, record, query):
             continue
         found.append(record)
         if len(found) == count:
@@ -230,8 +235,36 @@ def _types(query: Query) -> list[str]:
     return types
 
 
+def _fits(resource: Resource, record: Any, query: Query) -> bool:
+    """Return whether a record passes the arrays and hashes of a query."""
+    ids = query.arrays.get("ids")
+    if ids is not None and record.id not in ids:
+        return False
+    for name, wanted in query.hashes.get("recurring", {}).items():
+        if isinstance(record, Plan) and getattr(record, name, None) != wanted:
+            return False
+    for name, field in resource.ranges.items():
+        for bound, text in query.hashes.get(name, {}).items():
+            if not _COMPARE[bound](getattr(record, field), integer(text, name)):
+                return False
+    return True
+
+
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "gt": gt,
+    "gte": ge,
+    "lt": lt,
+    "lte": le,
+}
+
+
 def _hidden(record: Any, query: Query) -> bool:
-    """Return whether a list leaves a record out unless asked: ended subscriptions."""
+    """Return whether a list leaves a record out unless asked.
+
+    Ended subscriptions, and prices that are no longer on sale.
+    """
+    if isinstance(record, Plan):
+        return "active" not in query.single and not record.active
     return (
         isinstance(record, Subscription)
         and "status" not in query.single

@@ -42,8 +42,10 @@ class Office:
         self._timeline = Timeline(self.opened)
         self.valuation = Valuation(self.books)
         self.treasury = Treasury(self.books, self._timeline)
-        exchange = Exchange(seed, self.opened)
-        self.payments = Payments(self.books, self._timeline, self.treasury, exchange)
+        self.exchange = Exchange(seed)
+        self.payments = Payments(
+            self.books, self._timeline, self.treasury, self.exchange
+        )
         self.invoicing = Invoicing(
             self.books, self._timeline, self.payments, Deck(self.rng, renewals)
         )

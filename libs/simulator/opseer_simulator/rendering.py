@@ -7,7 +7,12 @@ from typing import Any
 
 import msgspec
 
-from opseer_simulator import billing_objects, charge_objects, objects
+from opseer_simulator import (
+    billing_objects,
+    charge_objects,
+    objects,
+    price_objects,
+)
 from opseer_simulator.books import Books
 from opseer_simulator.catalogue import Plan, Product
 from opseer_simulator.event_shapes import (
@@ -37,12 +42,12 @@ __all__ = ["API_VERSION", "View", "previous_attributes", "render"]
 
 _WITH_MODE: dict[type, Callable[..., Json]] = {
     Charge: charge_objects.charge,
-    Discount: billing_objects.discount,
+    Discount: price_objects.discount,
     Dispute: objects.dispute,
     Intent: objects.intent,
     Invoice: billing_objects.invoice,
     Payout: objects.payout,
-    Plan: billing_objects.price,
+    Plan: price_objects.price,
     Subscription: billing_objects.subscription,
 }
 
@@ -77,7 +82,7 @@ def render(
             return objects.refund(record)
         case Product():
             prices = [p.id for p in books.plans.all() if p.product == record.id]
-            return billing_objects.product(record, prices[0], livemode=view.livemode)
+            return price_objects.product(record, prices[0], livemode=view.livemode)
         case Event():
             return _event(record, books, now, view)
         case _:
@@ -87,7 +92,7 @@ def render(
 def _discount(record: Discount | None, view: View) -> Json | None:
     if record is None:
         return None
-    return billing_objects.discount(record, livemode=view.livemode)
+    return price_objects.discount(record, livemode=view.livemode)
 
 
 def _event(record: Event, books: Books, now: int, view: View) -> Json:

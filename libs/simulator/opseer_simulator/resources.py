@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from opseer_simulator.catalogue import Plan, Product
 from opseer_simulator.records import (
     Charge,
     Dispute,
@@ -49,13 +50,17 @@ PERMISSIONS = {
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """A list: its name in messages, its permission, its shelf, its filters."""
+    """A list: its name in messages, its permission, its shelf, its filters.
+
+    `ranges` are hashes of bounds beside `created`: the field of the record by name.
+    """
 
     noun: str
     prefix: str
     permission: str
     shelf: str
     filters: dict[str, Narrow] = {}
+    ranges: dict[str, str] = {}
 
 
 def _customer_of(record: Any) -> str:
@@ -107,9 +112,9 @@ def event_type(record: Event, value: str) -> bool:
     return record.type == value
 
 
-def _active(_: Any, value: str) -> bool:
-    """Everything on sale here is active."""
-    return value == "true"
+def _active(record: Product | Plan, value: str) -> bool:
+    active = record.active if isinstance(record, Plan) else True
+    return (value == "true") == active
 
 
 _money: dict[str, Narrow] = {
@@ -174,6 +179,7 @@ RESOURCES: dict[str, Resource] = {
         permission="payouts",
         shelf="payouts",
         filters={"status": _by_status},
+        ranges={"arrival_date": "arrival"},
     ),
     "products": Resource(
         noun="product",

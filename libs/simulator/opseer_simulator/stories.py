@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from opseer_simulator.catalogue import Plan
+from opseer_simulator.catalogue import NEVER_PAID, Plan
 from opseer_simulator.office import Office
 from opseer_simulator.records import Charge, Customer
 from opseer_simulator.subscriptions import Offer
@@ -93,6 +93,8 @@ class Stories:
             self._office.plan(later, lambda t: self._payments.refund(t, charge.id))
         elif fate == "partial_refund":
             part = charge.amount * rng.randrange(10, 90) // 100
+            # The last digit of a dinar's thousandths is always 0.
+            part -= part % 10 if charge.currency == "kwd" else 0
             self._office.plan(
                 later, lambda t: self._payments.refund(t, charge.id, part)
             )
@@ -134,13 +136,19 @@ class Stories:
         customers = self._books.customers.order
         if customers:
             customer = self._books.customers[self._rng.choice(customers)]
-            self._sell(at, customer)
+            if customer.currency != NEVER_PAID:
+                self._sell(at, customer)
 
     def _sell(self, at: int, customer: Customer) -> None:
         workshop = self._books.catalogue.workshop
         amount = (workshop.unit_amount or 0) + self._rng.randrange(0, 9000)
         intent = self._payments.open_intent(at, customer, amount, workshop.nickname)
         self.after_sale(at, self._payments.take(at, intent))
+
+    def all(self) -> Iterator[tuple[str, Story]]:
+        """Yield every story with its name."""
+        for story in self._copies:
+            yield story.__name__.removeprefix("_"), story
 
     def tell_all(self, more: dict[Story, int]) -> None:
         """Deal further stories too."""

@@ -13,34 +13,17 @@ import msgspec
 from msgspec.structs import replace
 
 from opseer_simulator.books import Books
-from opseer_simulator.catalogue import Coupon, Plan, months_later, next_period_end
+from opseer_simulator.catalogue import Coupon, Plan, next_period_end
+from opseer_simulator.discounts import Discounts
 from opseer_simulator.invoicing import Bill, Invoicing, used
+from opseer_simulator.offers import Offer
 from opseer_simulator.records import Discount, Invoice, Item, Subscription
 from opseer_simulator.timeline import DAY, HOUR, Timeline
 from opseer_simulator.valuation import Valuation
 
+__all__ = ["Offer", "Subscriptions"]
+
 _RENEWING = frozenset({"active", "past_due", "trialing", "unpaid"})
-
-
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a customer signs up for.
-
-    `start`: `paid`; `checkout` (incomplete and active in one second); `slow` (declined
-    once, paid ten minutes later); `unpaid` (never paid, expires after 23 hours).
-    `extras` are further items. `after_trial` is `pay` or, without a payment method,
-    `pause`. `dunning`: after the last try `cancel`, or mark `unpaid`.
-    """
-
-    plan: Plan
-    seats: int = 1
-    coupon: Coupon | None = None
-    trial_days: int = 0
-    start: str = "paid"
-    extras: tuple[tuple[Plan, int], ...] = ()
-    more_coupons: tuple[Coupon, ...] = ()
-    item_coupon: Coupon | None = None
-    after_trial: str = "pay"
-    dunning: str = "cancel"
 
 
 class Subscriptions:
@@ -57,6 +40,7 @@ class Subscriptions:
         self._timeline = timeline
         self._invoicing = invoicing
         self._valuation = valuation
+        self.discounts = Discounts(books)
         self._pausing: set[str] = set()
         self._unpaid: set[str] = set()
         self.use: Callable[[Item], int] = lambda _item: 0
@@ -70,7 +54,7 @@ class Subscriptions:
         trial_end = at + offer.trial_days * DAY if offer.trial_days else None
         anchor = trial_end or at
         discounts = tuple(
-            self.discount(at, customer, coupon, sub_id)
+            self.discounts.apply(at, customer, coupon, sub_id)
             for coupon in (offer.coupon, *offer.more_coupons)
             if coupon is not None
         )
@@ -94,7 +78,7 @@ class Subscriptions:
         self._books.subscriptions.put(sub)
         for discount in (*discounts, *(d for i in sub.items for d in i.discounts)):
             self._books.tell(at, "customer.discount.created", discount, by_request=True)
-            self.plan_expiry(discount)
+            self._expire_later(discount)
         self.plan_turns(sub)
         if trial_end:
             self._begin_trial(at, sub)
@@ -118,7 +102,7 @@ class Subscriptions:
                 period_end=trial_end or next_period_end(at, at, plan),
                 discounts=()
                 if coupon is None
-                else (self.discount(at, customer, coupon, sub_id, item_id),),
+                else (self.discounts.apply(at, customer, coupon, sub_id, item_id),),
             )
 
     def plan_turns(self, sub: Subscription) -> None:
@@ -160,9 +144,9 @@ class Subscriptions:
         sub = self.active(sub_id)
         if sub is None or sub.discount is not None:
             return
-        discount = self.discount(at, sub.customer, coupon, sub_id)
+        discount = self.discounts.apply(at, sub.customer, coupon, sub_id)
         self._books.tell(at, "customer.discount.created", discount, by_request=True)
-        self.plan_expiry(discount)
+        self._expire_later(discount)
         after = replace(sub, discounts=(discount,))
         self.update(at, sub, after, by_request=True)
         self._valuation.note(at, after, "discount")
@@ -283,7 +267,7 @@ class Subscriptions:
                 for item in sub.items
             ),
         )
-        after = self._without_spent_coupon(at, after)
+        after = self.discounts.without_spent(at, after)
         metered = tuple(item for item in due if item.plan.metered)
         if sub.status == "trialing":
             metered = ()
@@ -331,16 +315,6 @@ class Subscriptions:
         self._books.tell(at, "customer.subscription.paused", after)
         self._valuation.stand(at, after)
 
-    def _without_spent_coupon(self, at: int, sub: Subscription) -> Subscription:
-        """Drop coupons for one invoice once an invoice had them."""
-        if sub.trial_end == at:
-            return sub
-        spent = [d for d in sub.discounts if d.coupon.duration == "once"]
-        for discount in spent:
-            self._books.tell(at, "customer.discount.deleted", discount)
-        left = tuple(d for d in sub.discounts if d not in spent)
-        return replace(sub, discounts=left) if spent else sub
-
     def _final(self, at: int, invoice: Invoice) -> None:
         """An invoice is final: what it charges for usage counts from now on."""
         metered = [x for x in invoice.lines if x.plan.metered and not x.proration]
@@ -378,31 +352,7 @@ class Subscriptions:
             self._invoicing.void(at, sub.latest_invoice)
         self.update(at, sub, replace(sub, status="incomplete_expired", ended_at=at))
 
-    def discount(
-        self,
-        at: int,
-        customer: str,
-        coupon: Coupon,
-        sub_id: str | None,
-        item: str | None = None,
-    ) -> Discount:
-        """Apply a coupon to a subscription, an item of it, or (None) the customer."""
-        end = None
-        if coupon.months is not None:
-            end = months_later(at, coupon.months)
-        return self._books.discounts.put(
-            Discount(
-                id=self._books.ids.new("di_"),
-                created=at,
-                coupon=coupon,
-                customer=customer,
-                subscription=sub_id,
-                item=item,
-                end=end,
-            )
-        )
-
-    def plan_expiry(self, discount: Discount) -> None:
+    def _expire_later(self, discount: Discount) -> None:
         """Plan the end of a subscription's discount, if it has one."""
         if discount.end is None or discount.subscription is None:
             return

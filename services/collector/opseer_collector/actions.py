@@ -18,7 +18,7 @@ from opseer_collector.domain.fetching import (
     ProviderAwayError,
     Request,
 )
-from opseer_collector.domain.records import Batch, Fetched
+from opseer_collector.domain.records import Batch, Fetched, Window, merged
 from opseer_collector.domain.rounds import wait_after
 from opseer_collector.domain.work import Claim, Covered, Integration, Reading
 from opseer_common.clock import Clock
@@ -30,6 +30,7 @@ from opseer_common.sealing import SealedFor, SealError, Secret
 HEARTBEAT_SECONDS: Final = 10.0
 _ANNOUNCE_SECONDS: Final = 0.5
 _PREVIEW_SECONDS: Final = 4.0
+_GATHER_SECONDS: Final = 0.1
 _DAILY_LISTS: Final = ("balance_transactions", "charges")
 _LEFT: Final[tuple[type[Exception], ...]] = (*UNAVAILABLE, Overtaken)
 _log = structlog.get_logger()
@@ -44,6 +45,10 @@ class Runs(Protocol):
 
     async def sealed_key(self, claim: Claim) -> tuple[int, bytes] | None:
         """Return key version and record; None where the connection has ended."""
+        ...
+
+    async def windows_read(self, claim: Claim, until: datetime) -> list[Window]:
+        """Return the windows before `until` that the run stored and then broke off."""
         ...
 
     async def renew(self, claim: Claim) -> None:
@@ -204,6 +209,9 @@ class Collecting:
             until=span.until,
             events_since=span.events,
             now=now,
+            newest=yesterday,
+            read=await self._runs.windows_read(claim, now - windows.HELD_BACK),
+            pace=integration.pace,
         )
         fetched = await provider.fetch(request, intake)
         await intake.computing()
@@ -270,13 +278,48 @@ class _Intake:
         self._runs, self._rows = stores
         self._announce = announce
         self._preview = preview
+        self._waiting: list[tuple[Batch, asyncio.Future[None]]] = []
         self._stage = ""
         self._told_at = 0.0
         self._total = 0
 
     async def store(self, batch: Batch) -> None:
-        """Store rows of the claim."""
-        await self._rows.store(self._claim, batch)
+        """Store rows of the claim.
+
+        What comes about the same time shares a transaction: the first one waits a
+        little, then stores for all.
+        """
+        stored = asyncio.get_running_loop().create_future()
+        self._waiting.append((batch, stored))
+        if len(self._waiting) > 1:
+            await stored
+            return
+        try:
+            await asyncio.sleep(_GATHER_SECONDS)
+            together = merged([one for one, _ in self._waiting])
+            waiting, self._waiting = self._waiting, []
+        except BaseException:
+            self._let_go(self._waiting)
+            raise
+        try:
+            await self._rows.store(self._claim, together)
+        except Exception as error:
+            for _, other in waiting[1:]:
+                if not other.done():
+                    other.set_exception(error)
+            raise
+        except BaseException:
+            self._let_go(waiting)
+            raise
+        for _, other in waiting:
+            if not other.done():
+                other.set_result(None)
+
+    def _let_go(self, waiting: list[tuple[Batch, asyncio.Future[None]]]) -> None:
+        """End the waiting for one that was cancelled: the run is over."""
+        for _, other in waiting:
+            other.cancel()
+        self._waiting = []
 
     def began(self, currencies: frozenset[str]) -> None:
         """Note the currency of the balance, if it has only one."""

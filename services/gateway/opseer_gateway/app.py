@@ -15,19 +15,22 @@ from opseer_common.run import Lifetime
 from opseer_common.sealing import read_public_key
 from opseer_gateway.actions.accounts import Entrance
 from opseer_gateway.actions.connections import Connections
+from opseer_gateway.actions.details import Details
 from opseer_gateway.actions.reading import Reading
 from opseer_gateway.api.accounts import AccountRoutes
+from opseer_gateway.api.details import DetailRoutes
 from opseer_gateway.api.figures import FigureRoutes
 from opseer_gateway.api.integrations import IntegrationRoutes
 from opseer_gateway.api.operations import OperationRoutes
 from opseer_gateway.pages.dashboard import DashboardPages
+from opseer_gateway.pages.days import DayPages
 from opseer_gateway.pages.entrance import EntrancePages
 from opseer_gateway.pages.rendering import Renderer, stylesheet
 from opseer_gateway.providers.stripe import StripeProvider, open_session
 from opseer_gateway.settings import Settings
 from opseer_gateway.store.accounts import AccountStore
 from opseer_gateway.store.connections import ConnectionStore
-from opseer_gateway.store.reading import ReadingStore
+from opseer_gateway.store.details import DetailStore
 from opseer_gateway.web.bodies import LARGEST, BodyTimer
 from opseer_gateway.web.guard import GuardedRunner
 from opseer_gateway.web.headers import Headers
@@ -85,7 +88,7 @@ def application(
     on_stop(passwords.close)
     client = open_session()
     on_stop(client.close)
-    store = ReadingStore(database)
+    store = DetailStore(database)
     entrance = Entrance(
         AccountStore(database),
         passwords,
@@ -102,12 +105,14 @@ def application(
         utc_now,
     )
     reading = Reading(store, utc_now)
+    details = Details(store, utc_now)
     sessions = Sessions(entrance, secure=settings.secure)
     origins = Origins(settings.public_url, settings.trusted_proxies)
     routes = [
         *AccountRoutes(entrance, sessions, origins).routes(),
         *IntegrationRoutes(connections, reading, sessions).routes(),
         *FigureRoutes(reading, sessions).routes(),
+        *DetailRoutes(details, sessions).routes(),
     ]
     probes = {"database": store.is_there, "bus": bus_ready}
     operations = OperationRoutes(probes, routes).routes()
@@ -115,6 +120,7 @@ def application(
     pages = [
         *EntrancePages(entrance, sessions, origins, renderer).routes(),
         *DashboardPages(connections, reading, sessions, renderer).routes(),
+        *DayPages(details, sessions, renderer).routes(),
         stylesheet(),
     ]
     return _routed([*routes, *operations, *pages], origins, secure=settings.secure)

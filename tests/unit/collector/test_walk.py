@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from opseer_collector.domain.records import Charge, Quarantined
+from opseer_collector.domain.records import Charge, Quarantined, Window
 from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
 from opseer_collector.providers.stripe.errors import UnreadableError
@@ -67,7 +67,12 @@ class Kept:
         self.aside: list[Quarantined] = []
         self.told: list[tuple[int, int]] = []
 
-    async def keep(self, rows: Sequence[Charge], aside: Sequence[Quarantined]) -> None:
+    async def keep(
+        self,
+        rows: Sequence[Charge],
+        aside: Sequence[Quarantined],
+        window: Window | None,
+    ) -> None:
         """Keep a page."""
         self.rows |= {row.id: row for row in rows}
         self.aside += aside

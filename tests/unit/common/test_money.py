@@ -15,6 +15,7 @@ from opseer_common.money import (
     convert,
     exponent,
     minor_rate,
+    shares,
     to_minor,
     total,
 )
@@ -90,3 +91,11 @@ def test_major_amounts() -> None:
     assert Money(12345, "kwd").major() == Decimal("12.345")
     assert to_minor(Decimal("123.455"), "usd") == 12346
     assert to_minor(Decimal(12), "jpy") == 12
+
+
+def test_shares_sum_to_the_total() -> None:
+    """Largest remainder: 3.6, 3.3 and 3.1 of 10 are 4, 3 and 3."""
+    exact = [Fraction("3.6"), Fraction("3.3"), Fraction("3.1")]
+    assert shares(exact, 10) == [4, 3, 3]
+    assert shares([Fraction("-0.4"), Fraction("0.4")], 0) == [0, 0]
+    assert shares([Fraction(15)], 14) == [14]

@@ -104,3 +104,15 @@ def test_a_wrong_key_file_is_one_clear_error(tmp_path: Path, content: bytes) -> 
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="not a sealing key file"):
         sealing.read_key_ring(path)
+
+
+def test_check_value_tells_keys_apart() -> None:
+    """Rule: two keys of one id differ, both halves of one agree; nothing is secret."""
+    one, other = sealing.generate(1), sealing.generate(1)
+    both = sealing.KeyRing(2, {1: one.keys[1], 2: other.keys[1]})
+    assert one.public().check_value != other.public().check_value
+    assert [key.key_id for key in both.publics()] == [1, 2]
+    assert [key.check_value for key in both.publics()] == [
+        one.public().check_value,
+        other.public().check_value,
+    ]

@@ -6,6 +6,7 @@ either. Only the rows of the database between the two are left out.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -109,7 +110,7 @@ class Account:
             if (rate := row.exchange_rate) is not None and row.source_id in paid_in
         ]
 
-    def figures(self) -> Figures:
+    def figures(self, preset: str = "opseer") -> Figures:
         """Return what the engine makes of it."""
 
         def shown(rows: object) -> list[str]:
@@ -121,7 +122,7 @@ class Account:
                 key=ConnectionKey(UUID(int=1), "stripe", UUID(int=2)),
                 revision=1,
                 as_of=NOW,
-                settings=Settings(1, {"preset": "opseer"}, self.timezone),
+                settings=Settings(1, {"preset": preset}, self.timezone),
                 settlement="usd",
                 permissions=self.fetched.permissions,
                 subscriptions=shown(self.whole.subscriptions),
@@ -203,10 +204,9 @@ async def collected(seed: int, timezone: str = "UTC", version: str = BASIL) -> A
 
 
 @pytest.fixture(scope="module", params=[(1, "UTC"), (2, "Asia/Seoul")])
-async def account(request: pytest.FixtureRequest) -> Account:
+def account(request: pytest.FixtureRequest) -> Account:
     """Return the first collection of a full company."""
-    seed, timezone = request.param
-    return await collected(seed, timezone)
+    return asyncio.run(collected(*request.param))
 
 
 def test_todays_figures_are_the_ledgers(account: Account) -> None:
@@ -221,6 +221,20 @@ def test_todays_figures_are_the_ledgers(account: Account) -> None:
     assert set(account.fetched.permissions.values()) == {"ok"}
 
 
+@pytest.mark.parametrize(
+    ("preset", "name"),
+    [("stripe", "mrr_stripe_comparable"), ("committed", "committed_mrr")],
+)
+def test_other_presets_are_the_ledgers_other_figures(
+    account: Account, preset: str, name: str
+) -> None:
+    """Without usage, and without those whose end is asked for."""
+    snapshot = account.figures(preset).snapshot
+    assert snapshot is not None
+    truth = account.truth(NOW.date(), NOW.date())
+    assert snapshot.mrr == getattr(truth, name) != truth.mrr
+
+
 def test_every_days_revenue_is_the_ledgers(account: Account) -> None:
     """90 days: refunds that came back, parts captured, disputes, failures, pounds."""
     rows = account.daily()
@@ -231,13 +245,18 @@ def test_every_days_revenue_is_the_ledgers(account: Account) -> None:
         assert row.unconverted == day.revenue_unconverted
 
 
-@pytest.mark.parametrize("timezone", ["UTC", "America/New_York"])
 @pytest.mark.parametrize(
-    ("seed", "version"),
-    [(11, BASIL), *((21 + n, version) for n, version in enumerate(VERSIONS))],
+    ("seed", "timezone", "version"),
+    [
+        (11, "Pacific/Auckland", BASIL),
+        (21, "UTC", VERSIONS[0]),
+        (22, "America/New_York", VERSIONS[1]),
+        (23, "Europe/Berlin", VERSIONS[2]),
+        (24, "Asia/Kolkata", VERSIONS[4]),
+    ],
 )
 async def test_every_days_movements_are_the_ledgers(
-    seed: int, version: str, timezone: str
+    seed: int, timezone: str, version: str
 ) -> None:
     """The last 29 days in both grains, whatever version the events are shown in."""
     account = await collected(seed, timezone, version)

@@ -225,6 +225,21 @@ def test_reactivation(subscription: Build, change: Change) -> None:
     assert _row(_moved([new], events)).of_which_reactivation == 0
 
 
+def test_who_came_and_went_in_a_day_comes_back(
+    subscription: Build, change: Change
+) -> None:
+    """An hour of MRR is MRR before: the next day's subscription is a reactivation."""
+    short, new = subscription(created=_AT), subscription(id="sub_2")
+    gone = replace(short, status="canceled")
+    events = [
+        change(None, short, _AT),
+        change(None, gone, _AT + _HOUR, kind="deleted"),
+        change(None, new, _AT + 24 * _HOUR),
+    ]
+    found = _moved([new], events)
+    assert _row(found, date(2026, 1, 11)).of_which_reactivation == 1000
+
+
 def test_customers_are_netted(subscription: Build, change: Change) -> None:
     """A swap by cancelling and subscribing anew is one expansion of the customer."""
     old = subscription(id="sub_a")

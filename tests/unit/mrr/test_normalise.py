@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from opseer_common.contracts.subscription import (
     Tier,
     UsageCharge,
 )
-from opseer_mrr.domain.normalise import arithmetic, shares, worth
+from opseer_mrr.domain.normalise import arithmetic, worth
 from opseer_mrr.domain.policy import PRESETS, Policy
 
 Build = Callable[..., Subscription]
@@ -251,14 +250,6 @@ def test_usage_is_that_of_its_time(subscription: Build) -> None:
     policy = PRESETS["opseer"]
     totals = [worth(one, policy, at).total for at in (_AT - 101, _AT - 1, _AT)]
     assert totals == [0, 200, 300]
-
-
-def test_shares_sum_to_the_total() -> None:
-    """Largest remainder: 3.6, 3.3 and 3.1 of 10 are 4, 3 and 3."""
-    exact = [Fraction("3.6"), Fraction("3.3"), Fraction("3.1")]
-    assert shares(exact, 10) == [4, 3, 3]
-    assert shares([Fraction("-0.4"), Fraction("0.4")], 0) == [0, 0]
-    assert shares([Fraction(15)], 14) == [14]
 
 
 def test_the_arithmetic_in_words(subscription: Build) -> None:

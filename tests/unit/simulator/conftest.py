@@ -23,3 +23,12 @@ def simulation() -> Simulation:
     simulation = Simulation(1, date(2026, 7, 12), 40, lambda: now)
     simulation.books()
     return simulation
+
+
+@pytest.fixture(scope="session")
+def full() -> Simulation:
+    """Return the company that has everything, small, at the same instant."""
+    now = datetime(2026, 11, 24, 15, tzinfo=UTC)
+    simulation = Simulation(5, date(2026, 7, 12), 12, lambda: now, stories="full")
+    simulation.books()
+    return simulation

@@ -13,7 +13,6 @@ import asyncpg
 ACCOUNT = UUID("00000000-0000-4000-8000-000000000001")
 USER = UUID("00000000-0000-4000-8000-000000000002")
 CONNECTION = UUID("00000000-0000-4000-8000-000000000003")
-SEALED_TO = 1
 
 _FILL = r"""
 CREATE TEMP TABLE odd AS
@@ -74,8 +73,6 @@ INSERT INTO collector.subscription
     SELECT :account, 'stripe', :connection, text,
            jsonb_build_object(text, text, 'number', 1.50, 'nothing', NULL), n
     FROM odd;
-INSERT INTO collector.ended_subscription
-    SELECT :account, 'stripe', :connection, text, text, to_jsonb(text), n FROM odd;
 INSERT INTO collector.subscription_change
     SELECT :account, 'stripe', :connection, text, n, n, to_jsonb(text), n FROM odd;
 INSERT INTO collector.name
@@ -111,7 +108,8 @@ INSERT INTO mrr.movement (account_id, source, connection_id, day, grain, currenc
     FROM unnest(ARRAY['subscription', 'customer']) grain;
 INSERT INTO mrr.movement_change
     SELECT :account, 'stripe', :connection, '2026-11-01', text, n, text, text, text,
-           'usd', n, -n, NULL, ARRAY[text, text], to_jsonb(ARRAY[text])
+           'usd', n, -n, NULL, ARRAY[text, text], to_jsonb(ARRAY[text]),
+           to_jsonb(text), n > 2, text, n > 3
     FROM odd;
 INSERT INTO mrr.plan
     SELECT :account, 'stripe', :connection, text, NULL, text, 'month', n, 'usd', n,
@@ -131,8 +129,35 @@ INSERT INTO notifier.built_from
 """
 
 
+_COLUMNS = """
+    SELECT n.nspname || '.' || c.relname AS name, array_agg(a.attname::text) AS columns,
+           array_agg(format_type(a.atttypid, NULL)) AS types
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE n.nspname IN ('gateway', 'collector', 'mrr', 'notifier') AND c.relkind = 'r'
+      AND c.relname NOT IN ('outbox', 'inbox', 'attempt', 'dead_letter')
+      AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity = ''
+    GROUP BY 1 ORDER BY 1
+    """
+_ANY = {
+    "bigint": "1",
+    "boolean": "true",
+    "bytea": "sha256('any')",
+    "date": "'2026-11-01'",
+    "integer": "1",
+    "jsonb": "'{}'",
+    "numeric": "1.10",
+    "text": "'any'",
+    "text[]": "'{any}'",
+    "timestamp with time zone": "now()",
+    "uuid": f"'{ACCOUNT}'",
+}
+"""A value of each type, for a table that is not among the above."""
+
+
 async def fill(admin_url: str) -> None:
-    """Insert the rows as the administrator, and one message per service."""
+    """Insert the rows as the administrator; tables of the bus stay empty."""
     connection = await asyncpg.connect(admin_url)
     try:
         await connection.execute(
@@ -140,9 +165,14 @@ async def fill(admin_url: str) -> None:
             .replace(":user", f"'{USER}'::uuid")
             .replace(":connection", f"'{CONNECTION}'::uuid")
         )
-        for schema in ("gateway", "collector", "mrr", "notifier"):
+        for row in await connection.fetch(_COLUMNS):
+            columns = ", ".join(row["columns"])
+            values = ", ".join(_ANY[kind] for kind in row["types"])
             await connection.execute(
-                f"INSERT INTO {schema}.inbox VALUES ('durable', gen_random_uuid())"  # noqa: S608 - constants
+                f"""
+                INSERT INTO {row["name"]} ({columns}) SELECT {values}
+                WHERE NOT EXISTS (SELECT FROM {row["name"]})
+                """  # noqa: S608 - catalogue
             )
     finally:
         await connection.close()

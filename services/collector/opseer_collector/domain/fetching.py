@@ -5,12 +5,12 @@ A new channel is one new folder under providers/ whose class fits `Provider`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
-from opseer_collector.domain.records import Batch, Fetched
+from opseer_collector.domain.records import Batch, Fetched, Window
 from opseer_common.contracts.collection import RunKind
 from opseer_common.errors import OpseerError
 
@@ -59,7 +59,9 @@ class Overtaken(OpseerError):  # noqa: N818 - no fault: somebody else is in char
 class Request:
     """What to fetch: everything created in [since, until), unix seconds.
 
-    `events_since` is where the events begin; `now` is the instant of the run.
+    `events_since` is where the events begin; `now` is the instant of the run. What was
+    created from `newest` on is wanted first. `read` are windows that the run stored
+    before it broke off; `pace` is the last `Batch.pace` of the connection.
     """
 
     kind: RunKind
@@ -69,6 +71,9 @@ class Request:
     until: int
     events_since: int
     now: datetime
+    newest: int | None = None
+    read: Sequence[Window] = ()
+    pace: Mapping[str, float] = field(default_factory=dict)
 
 
 class Intake(Protocol):

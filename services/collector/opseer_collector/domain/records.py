@@ -5,15 +5,16 @@ Amounts are minor units, `created` is unix seconds, currencies are lower-case co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+
+import msgspec
 
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceTransaction:
+class BalanceTransaction(msgspec.Struct, frozen=True):
     """A movement of the balance: + in, - out; `category` is reporting_category."""
 
     id: str
@@ -28,8 +29,7 @@ class BalanceTransaction:
     source_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """One attempt to take money."""
 
     id: str
@@ -42,8 +42,7 @@ class Charge:
     customer: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Dispute:
+class Dispute(msgspec.Struct, frozen=True):
     """A complaint, of whatever status."""
 
     id: str
@@ -81,8 +80,21 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A window [since, until) of a list, in unix seconds."""
+
+    endpoint: str
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that are stored together. Each of `ended` has its `ended_at`."""
+    """What is stored together. Each of `ended` has its `ended_at`.
+
+    With it each of `read` is stored whole. `permissions` are those just learned, and
+    `pace` the rates that the provider's refusals have left, if it changed.
+    """
 
     transactions: Sequence[BalanceTransaction] = ()
     charges: Sequence[Charge] = ()
@@ -92,6 +104,29 @@ class Batch:
     changes: Sequence[SubscriptionChange] = ()
     names: Sequence[Name] = ()
     quarantined: Sequence[Quarantined] = ()
+    read: Sequence[Window] = ()
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    pace: Mapping[str, float] | None = None
+
+
+def merged(batches: Sequence[Batch]) -> Batch:
+    """Return one batch of several, in their order."""
+    if len(batches) == 1:
+        return batches[0]
+    paces = [batch.pace for batch in batches if batch.pace is not None]
+    return Batch(
+        transactions=[row for batch in batches for row in batch.transactions],
+        charges=[row for batch in batches for row in batch.charges],
+        disputes=[row for batch in batches for row in batch.disputes],
+        subscriptions=[row for batch in batches for row in batch.subscriptions],
+        ended=[row for batch in batches for row in batch.ended],
+        changes=[row for batch in batches for row in batch.changes],
+        names=[row for batch in batches for row in batch.names],
+        quarantined=[row for batch in batches for row in batch.quarantined],
+        read=[row for batch in batches for row in batch.read],
+        permissions={k: v for batch in batches for k, v in batch.permissions.items()},
+        pace=paces[-1] if paces else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -37,13 +38,15 @@ class Claim:
 class Integration:
     """The connection that a claim is for, as the gateway and we know it.
 
-    `flagged` tells that the last collection left something out.
+    `flagged` tells that the last collection left something out; `pace` is the last
+    `Batch.pace` of the connection.
     """
 
     environment: Environment
     timezone: str
     last_collected_at: datetime | None
     flagged: bool
+    pace: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

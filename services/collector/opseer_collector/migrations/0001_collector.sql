@@ -14,6 +14,8 @@ CREATE TABLE collector.connection (
     flags text[] NOT NULL DEFAULT '{}',
     settlement_currency text,
     permissions jsonb NOT NULL DEFAULT '{}',
+    -- requests per second that the provider's refusals left us, by endpoint, '' for all
+    pace jsonb NOT NULL DEFAULT '{}',
     revision bigint NOT NULL DEFAULT 0,
     -- fence of the newest run whose rows are published: the views show no later rows
     published_fence bigint NOT NULL DEFAULT 0,
@@ -51,6 +53,19 @@ CREATE TABLE collector.run (
     error_code text);
 CREATE INDEX run_open ON collector.run (not_before) WHERE state IN ('queued', 'running');
 CREATE INDEX run_of ON collector.run (account_id, source, created_at DESC);
+
+-- What an open run has read: every row of a list created in [since, until) is stored.
+-- A run that broke off goes on from there. `until` names a part, whose `since` sinks.
+CREATE TABLE collector.read_window (
+    account_id uuid NOT NULL,
+    source text NOT NULL,
+    connection_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    endpoint text NOT NULL,
+    since bigint NOT NULL,
+    until bigint NOT NULL,
+    fence bigint NOT NULL,
+    PRIMARY KEY (run_id, fence, endpoint, until));
 
 CREATE TABLE collector.balance_transaction (
     account_id uuid NOT NULL,
@@ -203,7 +218,7 @@ DECLARE
 BEGIN
     FOREACH own IN ARRAY ARRAY['connection', 'run', 'balance_transaction', 'charge',
         'dispute', 'subscription', 'ended_subscription', 'subscription_change', 'name',
-        'fx_rate', 'revenue_daily_cache', 'quarantine']
+        'fx_rate', 'revenue_daily_cache', 'quarantine', 'read_window']
     LOOP
         PERFORM opseer.protect(('collector.' || own)::regclass, 'opseer_collector',
             'opseer_gateway', 'opseer_mrr', 'opseer_notifier');
@@ -258,7 +273,7 @@ GRANT SELECT ON collector.subscription_change TO opseer_mrr;
 CREATE VIEW collector.v1_fx_rate WITH (security_invoker = true) AS
     SELECT account_id, source, connection_id, origin, target, at, rate, sample_id
     FROM collector.fx_rate;
-GRANT SELECT ON collector.fx_rate TO opseer_mrr;
+GRANT SELECT ON collector.fx_rate TO opseer_gateway, opseer_mrr;
 
 CREATE VIEW collector.v1_name WITH (security_invoker = true) AS
     SELECT account_id, source, connection_id, kind, id, name, email
@@ -267,32 +282,56 @@ GRANT SELECT (account_id, source, connection_id, kind, id, name, email)
     ON collector.name TO opseer_gateway;
 
 -- What stands behind a day: each movement of the balance, failed charge and dispute.
--- `created` is unix seconds, `object_id` what the provider's dashboard shows.
+-- `created` is unix seconds, `object_id` what the provider's dashboard shows. `original_`
+-- is what was charged or disputed, before the provider converted it at `exchange_rate`.
+-- A failed charge with `has_transaction` moved the balance as well.
 CREATE VIEW collector.v1_entry WITH (security_invoker = true) AS
-    SELECT account_id, source, connection_id, 'balance_transaction' AS kind, id, created,
-           amount_minor, currency, category, type AS detail, source_id AS object_id
-    FROM collector.balance_transaction
+    SELECT t.account_id, t.source, t.connection_id, 'balance_transaction' AS kind, t.id,
+           t.created, t.amount_minor, t.fee_minor, t.net_minor, t.currency,
+           t.exchange_rate, t.category, t.type AS detail, t.source_id AS object_id,
+           true AS has_transaction, c.customer,
+           coalesce(d.amount_minor, c.amount_minor) AS original_minor,
+           coalesce(d.currency, c.currency) AS original_currency
+    FROM collector.balance_transaction t
+    LEFT JOIN collector.dispute d
+        ON (d.account_id, d.source, d.connection_id, d.id)
+         = (t.account_id, t.source, t.connection_id, t.source_id)
+    LEFT JOIN collector.charge c
+        ON (c.account_id, c.source, c.connection_id, c.id)
+         = (t.account_id, t.source, t.connection_id, coalesce(d.charge, t.source_id))
     UNION ALL
-    SELECT account_id, source, connection_id, 'failed_charge', id, created,
-           amount_minor, currency, status, failure_code, id
+    SELECT account_id, source, connection_id, 'failed_charge', id,
+           created, amount_minor, NULL, NULL, currency,
+           NULL, status, failure_code, id,
+           has_failure_balance_transaction, customer,
+           NULL, NULL
     FROM collector.charge WHERE status = 'failed'
     UNION ALL
-    SELECT account_id, source, connection_id, 'dispute', id, created,
-           amount_minor, currency, status, reason, id
-    FROM collector.dispute;
+    SELECT d.account_id, d.source, d.connection_id, 'dispute', d.id,
+           d.created, d.amount_minor, NULL, NULL, d.currency,
+           NULL, d.status, d.reason, d.id,
+           false, c.customer,
+           NULL, NULL
+    FROM collector.dispute d
+    LEFT JOIN collector.charge c
+        ON (c.account_id, c.source, c.connection_id, c.id)
+         = (d.account_id, d.source, d.connection_id, d.charge);
+GRANT SELECT (account_id, source, connection_id, id, created, amount_minor, fee_minor,
+    net_minor, currency, exchange_rate, category, type, source_id)
+    ON collector.balance_transaction TO opseer_gateway;
 GRANT SELECT (account_id, source, connection_id, id, created, amount_minor, currency,
-    category, type, source_id) ON collector.balance_transaction TO opseer_gateway;
+    status, failure_code, has_failure_balance_transaction, customer)
+    ON collector.charge TO opseer_gateway;
 GRANT SELECT (account_id, source, connection_id, id, created, amount_minor, currency,
-    status, failure_code) ON collector.charge TO opseer_gateway;
-GRANT SELECT (account_id, source, connection_id, id, created, amount_minor, currency,
-    status, reason) ON collector.dispute TO opseer_gateway;
+    status, reason, charge) ON collector.dispute TO opseer_gateway;
 GRANT SELECT ON collector.v1_name, collector.v1_entry TO opseer_gateway;
 
 GRANT SELECT ON collector.v1_connection TO opseer_gateway, opseer_mrr, opseer_notifier;
 GRANT SELECT ON collector.v1_run TO opseer_gateway;
 GRANT SELECT ON collector.v1_revenue_daily TO opseer_gateway, opseer_notifier;
+GRANT SELECT ON collector.v1_fx_rate TO opseer_gateway, opseer_mrr;
 GRANT SELECT ON collector.v1_subscription, collector.v1_ended_subscription,
-    collector.v1_subscription_change, collector.v1_fx_rate TO opseer_mrr;
+    collector.v1_subscription_change TO opseer_mrr;
 
 -- Sweeps over all accounts: what is due, and what was published.
 CREATE VIEW collector.sweep_run AS

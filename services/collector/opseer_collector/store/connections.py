@@ -28,7 +28,7 @@ _SERVICE: Final = "collector"
 _TABLES: Final = (
     *("run", "connection", "balance_transaction", "charge", "dispute"),
     *("subscription", "ended_subscription", "subscription_change", "fx_rate"),
-    *("revenue_daily_cache", "name", "quarantine"),
+    *("revenue_daily_cache", "name", "quarantine", "read_window"),
 )
 """Every table of a connection, the run first: who writes for it waits or is refused."""
 

@@ -37,6 +37,13 @@ _FENCED: Final = {
 }
 """Tables of which mrr sees published rows alone, and the key of each."""
 
+# The fence under which this run ($6, $7) read the instant of a row: an earlier one for
+# what it read before it broke off.
+_READ_AT: Final = """
+    SELECT coalesce(max(r.fence), $6) FROM collector.read_window r
+    WHERE r.run_id = $7 AND r.endpoint = {1} AND r.since <= {0} AND {0} < r.until
+    """
+
 
 class Publisher:
     """Makes figures of what a claim's connection has stored."""
@@ -135,9 +142,11 @@ class _Publication:
             await self._connection.execute(
                 f"""
                 DELETE FROM collector.{table}
-                WHERE {OF} AND (created < $4 OR created >= $5 AND fence < $6)
+                WHERE {OF} AND (created < $4 OR created >= $5 AND fence < $6
+                    AND fence < ({_READ_AT.format("created", "$8")}))
                 """,  # noqa: S608 - constants
                 *(*self._of, oldest, gone_since, self._claim.fence),
+                *(self._claim.run_id, endpoint),
             )
         if "subscriptions" in fetched.live_lists:
             await self._connection.execute(
@@ -151,9 +160,10 @@ class _Publication:
         await self._connection.execute(
             f"""
             DELETE FROM collector.quarantine
-            WHERE {OF} AND fence < $4 AND (since IS NULL OR since >= $5 OR since < $6)
-            """,  # noqa: S608 - a constant
-            *(*self._of, self._claim.fence, since, oldest),
+            WHERE {OF} AND fence < $6 AND (since IS NULL OR since >= $5 OR since < $4)
+              AND fence < ({_READ_AT.format("quarantine.since", "quarantine.endpoint")})
+            """,  # noqa: S608 - constants
+            *(*self._of, oldest, since, self._claim.fence, self._claim.run_id),
         )
 
     async def _show_rows(self) -> None:
@@ -218,6 +228,9 @@ class _Publication:
             WHERE run_id = $1
             """,
             *(self._claim.run_id, self._now),
+        )
+        await self._connection.execute(
+            "DELETE FROM collector.read_window WHERE run_id = $1", self._claim.run_id
         )
 
     async def _close(

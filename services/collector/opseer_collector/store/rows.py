@@ -84,6 +84,12 @@ _QUARANTINED: Final = f"""
         since = excluded.since, until = excluded.until
     """  # noqa: S608 - constants
 
+_READ: Final = f"""
+    INSERT INTO collector.read_window ({_OF}, fence, run_id, endpoint, since, until)
+    SELECT $1, $2, $3, $4, $5, * FROM unnest($6::text[], $7::bigint[], $8::bigint[])
+    ON CONFLICT (run_id, fence, endpoint, until) DO UPDATE SET since = excluded.since
+    """  # noqa: S608 - constants
+
 _TRANSACTION_FIELDS: Final = (
     *("id", "created", "amount", "fee", "net", "currency", "exchange_rate"),
     *("category", "type", "source_id"),
@@ -97,6 +103,7 @@ _DISPUTE_FIELDS: Final = (
 )
 _CHANGE_FIELDS: Final = ("event_id", "at", "position")
 _NAME_FIELDS: Final = ("kind", "id", "name", "email")
+_READ_FIELDS: Final = ("endpoint", "since", "until")
 _ASIDE_FIELDS: Final = ("endpoint", "object_id", "path", "sha256", "since", "until")
 
 
@@ -122,6 +129,9 @@ class Rows:
             aside = _unique(batch.quarantined, ("endpoint", "object_id"))
             await _run(connection, _QUARANTINED, claim, _columns(aside, _ASIDE_FIELDS))
             await self._store_subscriptions(connection, claim, batch)
+            read = _columns(_unique(batch.read, ("endpoint", "until")), _READ_FIELDS)
+            await _run(connection, _READ, claim, read, claim.run_id)
+            await _note(connection, claim, batch)
 
     async def _store_subscriptions(
         self, connection: Connection, claim: Claim, batch: Batch
@@ -136,14 +146,36 @@ class Rows:
             await _run(connection, statement, claim, columns)
 
 
+async def _note(connection: Connection, claim: Claim, batch: Batch) -> None:
+    """Note what was learned of the connection itself."""
+    if not batch.permissions and batch.pace is None:
+        return
+    pace = None if batch.pace is None else msgspec.json.encode(batch.pace).decode()
+    await connection.execute(
+        """
+        UPDATE collector.connection
+        SET permissions = permissions || $4::jsonb, pace = coalesce($5::jsonb, pace)
+        WHERE (account_id, source, connection_id) = ($1, $2, $3)
+        """,
+        *(claim.account_id, claim.source, claim.connection_id),
+        msgspec.json.encode(batch.permissions).decode(),
+        pace,
+    )
+
+
 async def _run(
-    connection: Connection, statement: str, claim: Claim, columns: list[list[Any]]
+    connection: Connection,
+    statement: str,
+    claim: Claim,
+    columns: list[list[Any]],
+    *more: object,
 ) -> None:
     """Upsert columns of equal length; nothing for none."""
     if columns[0]:
         await connection.execute(
             statement,
             *(claim.account_id, claim.source, claim.connection_id, claim.fence),
+            *more,
             *columns,
         )
 

@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from opseer_collector.domain.fetching import Overtaken
+from opseer_collector.domain.records import Window
 from opseer_collector.domain.work import Candidate, Claim, Integration
 from opseer_common import outbox
 from opseer_common.contracts import CollectionFailed
@@ -103,7 +106,7 @@ class Runs:
         async with self._database.transaction(claim.account_id) as connection:
             row = await connection.fetchrow(
                 """
-                SELECT i.environment, i.timezone, c.last_collected_at,
+                SELECT i.environment, i.timezone, c.last_collected_at, c.pace,
                        cardinality(c.flags) > 0 AS flagged
                 FROM gateway.v1_integration i
                 JOIN collector.connection c USING (account_id, source, connection_id)
@@ -113,7 +116,26 @@ class Runs:
                 claim.source,
                 claim.connection_id,
             )
-        return None if row is None else Integration(**dict(row))
+        if row is None:
+            return None
+        pace = msgspec.json.decode(row["pace"], type=dict[str, float])
+        return Integration(**{**dict(row), "pace": pace})
+
+    async def windows_read(self, claim: Claim, until: datetime) -> list[Window]:
+        """Return the windows that the run stored before it broke off.
+
+        Rows become visible late, so that those created after `until` are read again.
+        """
+        async with self._database.transaction(claim.account_id) as connection:
+            rows = await connection.fetch(
+                """
+                SELECT endpoint, since, least(until, $2) AS until
+                FROM collector.read_window WHERE run_id = $1 AND since < $2
+                """,
+                claim.run_id,
+                int(until.timestamp()),
+            )
+        return [Window(**dict(row)) for row in rows]
 
     async def sealed_key(self, claim: Claim) -> tuple[int, bytes] | None:
         """Return key version and record; the opening is logged. None: disconnected."""

@@ -73,7 +73,7 @@ class FigureRoutes:
         form = _word(request, "format", "json", ("json", "csv"))
         found = await self._reading.daily(
             visitor.account_id,
-            _source(request),
+            asked_source(request),
             request.query.get("from"),
             request.query.get("to"),
         )
@@ -81,17 +81,19 @@ class FigureRoutes:
 
     async def _mrr(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
-        return answer(await self._reading.mrr(visitor.account_id, _source(request)))
+        return answer(
+            await self._reading.mrr(visitor.account_id, asked_source(request))
+        )
 
     async def _movements(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
         form = _word(request, "format", "json", ("json", "csv"))
         found = await self._reading.movements(
             visitor.account_id,
-            _source(request),
+            asked_source(request),
             request.query.get("from"),
             request.query.get("to"),
-            _grain(request),
+            asked_grain(request),
         )
         return _csv(found.rows, "movements") if form == "csv" else answer(found)
 
@@ -113,7 +115,7 @@ class FigureRoutes:
         )
 
 
-def _source(request: web.Request) -> Source:
+def asked_source(request: web.Request) -> Source:
     """Return the source asked for. RefusedError(INVALID_SOURCE)."""
     for source in SOURCES:
         if source == request.query.get("source"):
@@ -121,7 +123,7 @@ def _source(request: web.Request) -> Source:
     raise RefusedError("INVALID_SOURCE", f"source is one of {', '.join(SOURCES)}.")
 
 
-def _grain(request: web.Request) -> Grain:
+def asked_grain(request: web.Request) -> Grain:
     """Return the grain asked for; subscription by default."""
     word = _word(request, "grain", "subscription", get_args(Grain))
     return "customer" if word == "customer" else "subscription"

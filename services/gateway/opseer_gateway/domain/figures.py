@@ -131,14 +131,14 @@ def daily_revenue(
     currency = known.currency or (by_day[newest].currency if newest else None)
     rows = tuple(
         by_day.get(day)
-        or DailyRow(day, currency, reason=_why_no_day(day, oldest, newest))
+        or DailyRow(day, currency, reason=why_no_day(day, oldest, newest))
         for day in days
     )
     complete = bool(rows) and all(row.complete for row in rows)
     return DailyRevenue(known.source, currency, as_of, complete=complete, rows=rows)
 
 
-def _why_no_day(day: date, oldest: date | None, newest: date | None) -> str:
+def why_no_day(day: date, oldest: date | None, newest: date | None) -> str:
     """Return why a day has no row, given the days that have one."""
     if oldest is None or newest is None or oldest <= day <= newest:
         return "COLLECTING"

@@ -112,21 +112,21 @@ def cards(found: Overview) -> list[Card]:
     moved = next((row for row in found.movements.rows if row.date == yesterday), None)
     mrr = found.mrr
     return [
-        Card("MRR", _money(mrr.mrr, mrr.currency), _mrr_note(found)),
+        Card("MRR", money(mrr.mrr, mrr.currency), _mrr_note(found)),
         _yesterday_mrr(moved, found),
         Card(
             "Net Revenue",
-            _money(day.net_revenue if day else None, day.currency if day else None),
+            money(day.net_revenue if day else None, day.currency if day else None),
             _day_note(day, "yesterday"),
         ),
         Card(
             "Charges",
-            _count(day.charges_count if day else None),
+            count(day.charges_count if day else None),
             _day_note(day, _refund_note(day)),
         ),
         Card(
             "Active Subscriptions",
-            _count(mrr.active_subscriptions),
+            count(mrr.active_subscriptions),
             _why(mrr.active_subscriptions, mrr.reason, "with MRR above zero"),
         ),
     ]
@@ -143,9 +143,9 @@ def lines(found: Overview) -> list[Line]:
 def _line(day: DailyRow, moved: MovementRow | None, found: Overview) -> Line:
     """Return one day."""
     currency = found.movements.currency
-    refunds = _count(day.refunds_count)
+    refunds = count(day.refunds_count)
     if day.refunds_count:
-        refunds += f" ({_money(day.refunds_amount, day.currency)})"
+        refunds += f" ({money(day.refunds_amount, day.currency)})"
     parts: tuple[int | None, ...] = (None,) * 5
     if moved is not None:
         parts = (
@@ -159,12 +159,12 @@ def _line(day: DailyRow, moved: MovementRow | None, found: Overview) -> Line:
     return Line(
         day=day.date.isoformat(),
         cells=(
-            _money(day.net_revenue, day.currency),
-            _count(day.charges_count),
+            money(day.net_revenue, day.currency),
+            count(day.charges_count),
             refunds,
-            _count(day.failed_payments),
-            _count(day.disputes),
-            *(_money(part, currency) for part in parts),
+            count(day.failed_payments),
+            count(day.disputes),
+            *(money(part, currency) for part in parts),
         ),
         note="; ".join(dict.fromkeys(reason_words(why) for why in reasons if why)),
     )
@@ -186,10 +186,10 @@ def _yesterday_mrr(moved: MovementRow | None, found: Overview) -> Card:
         reason = moved.reason if moved else None
         return Card(label, NONE, reason_words(reason or found.why_unmoved))
     sign = "+" if moved.net > 0 else ""
-    note = f"Net MRR Movement {sign}{_money(moved.net, currency)}"
+    note = f"Net MRR Movement {sign}{money(moved.net, currency)}"
     return Card(
         label,
-        _money(moved.snapshot, currency),
+        money(moved.snapshot, currency),
         _why(moved.net, moved.reason, note),
     )
 
@@ -205,7 +205,7 @@ def _refund_note(day: DailyRow | None) -> str:
     """Return what went wrong beside the charges."""
     if day is None:
         return ""
-    return f"{_count(day.refunds_count)} refunds · {_count(day.failed_payments)} failed"
+    return f"{count(day.refunds_count)} refunds · {count(day.failed_payments)} failed"
 
 
 def _why(value: int | None, reason: str | None, words: str) -> str:
@@ -215,13 +215,13 @@ def _why(value: int | None, reason: str | None, words: str) -> str:
     return reason_words(reason) if value is None else f"{words}; {reason_words(reason)}"
 
 
-def _money(minor: int | None, currency: str | None) -> str:
+def money(minor: int | None, currency: str | None) -> str:
     """Return an amount, or "—"."""
     if minor is None or currency is None:
         return NONE
     return money_text(minor, currency)
 
 
-def _count(number: int | None) -> str:
+def count(number: int | None) -> str:
     """Return a count, or "—"."""
     return NONE if number is None else f"{number:,}"

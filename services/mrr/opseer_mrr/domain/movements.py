@@ -12,8 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from opseer_common.contracts.subscription import Subscription, SubscriptionChange
+from opseer_common.contracts.subscription import (
+    Price,
+    Subscription,
+    SubscriptionChange,
+)
 from opseer_common.days import ONE_DAY, DayRange
+from opseer_common.money import shares
 from opseer_mrr.domain.drafts import (
     Course,
     Draft,
@@ -23,7 +28,7 @@ from opseer_mrr.domain.drafts import (
     minor,
     window_of,
 )
-from opseer_mrr.domain.normalise import arithmetic, shares
+from opseer_mrr.domain.normalise import arithmetic
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.rates import RateTable, converted
 from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
@@ -176,11 +181,14 @@ def _day(day: date, drafts: Sequence[Draft], book: _Book, terms: _Terms) -> _Day
             change.settlement_minor or 0,
             reactivation=change.reactivation,
         )
-    _add_customers(by_customer, changes, paid, book)
+    changes = _by_customers(by_customer, changes, paid, book)
     yesterday = settle(opening, terms.settlement, terms.rates, day - ONE_DAY)
     revalued = settle(opening, terms.settlement, terms.rates, day)
+    # Who came and went within the day has paid before, too.
     book.former.update(
-        draft.customer for draft in drafts if book.paying[draft.customer] > 0
+        draft.customer
+        for draft in drafts
+        if draft.started or book.paying[draft.customer] > 0
     )
     return _Day(
         day=day,
@@ -254,7 +262,15 @@ def _change(
         event_ids=draft.event_ids,
         arithmetic_before=_words(draft.states[0], terms.policy, first),
         arithmetic_after=_words(draft.states[1], terms.policy, last),
+        plans=_plans(draft),
     )
+
+
+def _plans(draft: Draft) -> tuple[Price, ...]:
+    """Return the prices that a subscription is on, or was on before it went."""
+    earlier, later = draft.states
+    state = later if draft.after and later is not None else earlier or later
+    return () if state is None else tuple(item.price for item in state.items)
 
 
 def _words(state: Subscription | None, policy: Policy, at: int) -> tuple[str, ...]:
@@ -277,25 +293,39 @@ def _category(before: int, after: int) -> str:
     return "expansion" if after > before else "contraction"
 
 
-def _add_customers(
+def _by_customers(
     sums: _Sums,
-    changes: Iterable[MovementChange],
+    changes: Sequence[MovementChange],
     paid: Mapping[str, bool],
     book: _Book,
-) -> None:
-    """Net the day's changes per customer and classify those (as Stripe does)."""
+) -> list[MovementChange]:
+    """Net the day's changes per customer, classify those (as Stripe does), add them.
+
+    Returns the changes with what their customer's net is.
+    """
     nets: dict[str, int] = {}
     for change in changes:
         net = nets.get(change.customer_id, 0)
         nets[change.customer_id] = net + (change.settlement_minor or 0)
+    judged: dict[str, tuple[str, bool]] = {}
     for customer, net in nets.items():
         pays = book.paying[customer] > 0
         back = customer in book.former and not paid[customer] and pays
-        if paid[customer] and pays:
-            category = "expansion" if net > 0 else "contraction"
-        else:
+        category = "none"
+        if paid[customer] != pays:
             category = "new" if pays else "churned"
+        elif net:
+            category = "expansion" if net > 0 else "contraction"
         sums.add(category, net, reactivation=back)
+        judged[customer] = category, back
+    return [
+        replace(
+            change,
+            customer_category=judged[change.customer_id][0],
+            customer_reactivation=judged[change.customer_id][1],
+        )
+        for change in changes
+    ]
 
 
 def _numbered(changes: Sequence[MovementChange]) -> tuple[MovementChange, ...]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from opseer_common.contracts.subscription import Discount, Item, Price, Subscription
-from opseer_common.money import round_half_even
+from opseer_common.money import round_half_even, shares
 from opseer_mrr.domain.policy import Policy, factor
 from opseer_mrr.domain.standing import applied, in_force
 from opseer_mrr.domain.words import amount_words, discount_words, item_words
@@ -96,20 +96,6 @@ def arithmetic(subscription: Subscription, policy: Policy, at: int) -> tuple[str
     lines: list[str] = []
     worth(subscription, policy, at, lines)
     return tuple(lines)
-
-
-def shares(exact: Sequence[Fraction], total: int) -> list[int]:
-    """Split `total` into integers nearest to `exact`, by largest remainder.
-
-    `total` lies within one of the sum of `exact`, which may be from above: two ties
-    to even, 7.5 to 8 and 22.5 to 22, make 14 of 15. Ties go to the first.
-    """
-    floors = [amount.numerator // amount.denominator for amount in exact]
-    left = total - sum(floors)
-    order = sorted(range(len(exact)), key=lambda place: floors[place] - exact[place])
-    for place in order[: abs(left)]:
-        floors[place] += 1 if left > 0 else -1
-    return floors
 
 
 def per_month(price: Price, policy: Policy) -> Fraction:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from opseer_common.contracts.subscription import Price, Subscription
 from opseer_common.days import day_of
-from opseer_mrr.domain.normalise import shares
+from opseer_common.money import shares
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.rates import RateTable, converted
 from opseer_mrr.domain.snapshot import value

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from opseer_common.contracts.subscription import Price
+
 
 @dataclass(frozen=True, slots=True)
 class DayRow:
@@ -44,6 +46,8 @@ class MovementChange:
     went. before and after are minor units of `currency`; `settlement_minor` is the
     difference in the settlement currency, None without a rate. The changes of a day
     sum to its row per subscription. `position` counts within day and subscription.
+    `plans` are the prices that it is or was on. The `customer_` fields judge all
+    changes of the customer's day as one: by them they sum to the row per customer.
     """
 
     day: date
@@ -60,6 +64,9 @@ class MovementChange:
     event_ids: tuple[str, ...]
     arithmetic_before: tuple[str, ...]
     arithmetic_after: tuple[str, ...]
+    plans: tuple[Price, ...]
+    customer_category: str = "none"
+    customer_reactivation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

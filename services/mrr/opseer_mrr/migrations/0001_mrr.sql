@@ -69,7 +69,9 @@ CREATE TABLE mrr.movement (
 
 -- The subscriptions behind a day. Before and after in the subscription's own currency
 -- and in the settlement currency (null without a rate); `arithmetic` says in words how
--- each came about.
+-- each came about, `plans` the prices that it is or was on. The changes sum to the day's
+-- row per subscription by `category` and `reactivation`, and to the one per customer by
+-- the two that begin with customer.
 CREATE TABLE mrr.movement_change (
     account_id uuid NOT NULL,
     source text NOT NULL,
@@ -86,6 +88,10 @@ CREATE TABLE mrr.movement_change (
     settlement_minor bigint,
     event_ids text[] NOT NULL,
     arithmetic jsonb NOT NULL,
+    plans jsonb NOT NULL,
+    reactivation boolean NOT NULL,
+    customer_category text NOT NULL,
+    customer_reactivation boolean NOT NULL,
     PRIMARY KEY (account_id, source, connection_id, day, subscription_id, position));
 
 -- What each price adds to the newest snapshot, in its own and in the settlement currency
@@ -155,7 +161,8 @@ CREATE VIEW mrr.v1_movement WITH (security_invoker = true) AS
 CREATE VIEW mrr.v1_movement_change WITH (security_invoker = true) AS
     SELECT account_id, source, connection_id, day, subscription_id, position, customer_id,
            category, reason, currency, before_minor, after_minor, settlement_minor,
-           event_ids, arithmetic
+           event_ids, arithmetic, plans, reactivation, customer_category,
+           customer_reactivation
     FROM mrr.movement_change;
 CREATE VIEW mrr.v1_plan WITH (security_invoker = true) AS
     SELECT account_id, source, connection_id, price_id, product_id, nickname, interval,

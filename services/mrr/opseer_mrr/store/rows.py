@@ -48,8 +48,10 @@ _INSERT_MOVEMENT = """
 _INSERT_CHANGE = """
     INSERT INTO mrr.movement_change (account_id, source, connection_id, day,
         subscription_id, position, customer_id, category, reason, currency,
-        before_minor, after_minor, settlement_minor, event_ids, arithmetic)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        before_minor, after_minor, settlement_minor, event_ids, arithmetic, plans,
+        reactivation, customer_category, customer_reactivation)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+        $18, $19)
 """
 _INSERT_PLAN = """
     INSERT INTO mrr.plan (account_id, source, connection_id, price_id, product_id,
@@ -196,6 +198,21 @@ def _change_values(change: MovementChange) -> tuple[object, ...]:
         change.settlement_minor,
         list(change.event_ids),
         _json({"before": change.arithmetic_before, "after": change.arithmetic_after}),
+        _json(
+            [
+                {
+                    "price_id": price.id,
+                    "product_id": price.product,
+                    "nickname": price.nickname,
+                    "interval": price.interval,
+                    "interval_count": price.interval_count,
+                }
+                for price in change.plans
+            ]
+        ),
+        change.reactivation,
+        change.customer_category,
+        change.customer_reactivation,
     )
 
 

@@ -28,6 +28,7 @@ _SMALLEST_PAGE: Final = 5
 _RETRIED: Final = frozenset({408, 409, 425, 429})
 _SERVER_ERROR: Final = 500
 _OK: Final = 200
+_TOO_MANY: Final = 429
 _CHUNK: Final = 1 << 16
 _log = structlog.get_logger()
 
@@ -85,6 +86,10 @@ class StripeClient:
         self._sleep = sleep
         self._budget = _RETRY_BUDGET
 
+    def in_flight(self, place: Place) -> int:
+        """Return how many calls at once use the pace of `place` up."""
+        return self._pacer.in_flight(place.endpoint)
+
     async def get(self, place: Place, params: Params, shape: type[T]) -> T:
         """Read one answer as `shape`.
 
@@ -112,6 +117,7 @@ class StripeClient:
     async def _once(self, place: Place, params: Params, shape: type[T]) -> T:
         """Try once."""
         await self._pacer.turn(place.endpoint)
+        asked_at = asyncio.get_running_loop().time()
         try:
             async with self._session.get(
                 self._base + place.path,
@@ -123,16 +129,27 @@ class StripeClient:
                 allow_redirects=False,
             ) as response:
                 body = await _body(response)
+                self._heed(place, response)
                 _judge(response, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             unreadable = isinstance(error, aiohttp.ClientPayloadError)
             raise _TryAgainError(type(error).__name__, unreadable=unreadable) from None
+        self._pacer.answered(
+            place.endpoint, asyncio.get_running_loop().time() - asked_at
+        )
         try:
             return msgspec.json.decode(body, type=shape)
         except msgspec.ValidationError as error:
             raise _TryAgainError(path_of(error), unreadable=True) from None
         except (msgspec.DecodeError, RecursionError):
             raise _TryAgainError("invalid JSON", unreadable=True) from None
+
+    def _heed(self, place: Place, response: aiohttp.ClientResponse) -> None:
+        """Slow down where Stripe says that calls are too many."""
+        reason = response.headers.get("Stripe-Rate-Limited-Reason", "")
+        limited = response.status == _TOO_MANY and reason
+        if limited and self._pacer.refused(place.endpoint, reason):
+            _log.warning("slower", endpoint=place.endpoint, reason=reason[:40])
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

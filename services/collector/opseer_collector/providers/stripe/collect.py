@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import aiohttp
 import msgspec
@@ -18,7 +18,16 @@ from opseer_collector.domain.fetching import (
     ProviderAwayError,
     Request,
 )
-from opseer_collector.domain.records import Batch, Fetched, Name, Quarantined
+from opseer_collector.domain.records import (
+    BalanceTransaction,
+    Batch,
+    Charge,
+    Dispute,
+    Fetched,
+    Name,
+    Quarantined,
+    Window,
+)
 from opseer_collector.providers.stripe.billing import Billing
 from opseer_collector.providers.stripe.client import Place, Sleep, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
@@ -32,14 +41,23 @@ from opseer_collector.providers.stripe.names import Names, products_of
 from opseer_collector.providers.stripe.pace import Pacer
 from opseer_collector.providers.stripe.walk import Listing, Walk
 
-_PROBED: Final = ("payment_intents", "payouts", "invoices", "prices")
-"""Lists that a run does not walk: asked for one row, to know the permission."""
+_PROBED: Final = {
+    "balance_transaction_source": "balance_transactions",
+    "charges_and_refunds": "charges",
+    **{
+        name: name
+        for name in (
+            *("customers", "disputes", "events", "payment_intents", "payouts"),
+            *("products", "invoices", "prices", "subscriptions"),
+        )
+    },
+}
+"""The list that tells whether a permission is there. `balance` is read by each run."""
 _FAST: Final = {"live": 50, "test": 20, "demo": 20}
 _SLOW: Final = {"live": 8, "test": 4, "demo": 4}
 _WHOLE: Final = 100
 
 T = TypeVar("T")
-Keep = Callable[[Sequence[T], Sequence[Quarantined]], Awaitable[None]]
 
 
 class _Amount(msgspec.Struct):
@@ -77,12 +95,15 @@ class StripeProvider:
         if base is None:
             raise ProviderAwayError(f"no server for {request.environment} is set.")
         pace = _SLOW if request.kind == "daily" else _FAST
-        pacer = Pacer(self._rate or pace[request.environment])
+        pacer = Pacer(self._rate or pace[request.environment], request.pace)
         client = StripeClient(self._session, base, request.key, pacer, self._sleep)
         try:
             return await _Fetch(client, request, intake).run()
         except BaseExceptionGroup as group:
             raise _most_telling(group) from None
+        finally:
+            if pacer.lowered() != request.pace:
+                await intake.store(Batch(pace=pacer.lowered()))
 
 
 class _Fetch:
@@ -98,6 +119,7 @@ class _Fetch:
         self._billed = Billing(client, request, self._reader)
         self._permissions: dict[str, str] = {}
         self._live_lists: set[str] = set()
+        self._probed: set[str] = set()
         self._lacking = False
         self._done = {
             "connecting": 0,
@@ -114,16 +136,13 @@ class _Fetch:
         currencies = await self._balance()
         self._intake.began(currencies)
         await self._tell("connecting", _WHOLE)
-        async with asyncio.TaskGroup() as group:
-            for part in (
-                self._transactions(),
-                self._charges(),
-                self._disputes(),
-                self._billing(),
-                self._probes(),
-            ):
-                group.create_task(part)
-        await self._ended()
+        transactions, charges = self._transactions(), self._charges()
+        # The newest days first: they are what people look at.
+        await _all_at_once(transactions.newest(), charges.newest())
+        await _all_at_once(
+            *(transactions.rest(), charges.rest(), self._disputes().all()),
+            *(self._billing(), self._probes()),
+        )
         if not self._billed.tiers.readable:
             self._permissions["prices"] = "missing"
         return Fetched(
@@ -142,7 +161,7 @@ class _Fetch:
             found.append(await self._client.get(place, {}, _Balance))
 
         try:
-            await self._permitted("balance", read())
+            await self.permitted("balance", read())
         except UnreadableError as error:
             raise ProviderAwayError(f"Stripe's balance: {error}.") from None
         if not found:
@@ -152,54 +171,68 @@ class _Fetch:
         rows = (*found[0].available, *found[0].pending)
         return frozenset(row.currency for row in rows)
 
-    async def _transactions(self) -> None:
-        await self._walk(
-            "balance_transactions",
+    def _transactions(self) -> _Walking[BalanceTransaction]:
+        return _Walking(
+            self,
             "balance_transaction_source",
-            self._reader.transaction,
-            lambda rows, aside: self._intake.store(
-                Batch(transactions=rows, quarantined=aside)
+            Listing(
+                "balance_transactions",
+                self._reader.transaction,
+                lambda rows, aside, window: self._intake.store(
+                    Batch(transactions=rows, quarantined=aside, read=_listed(window))
+                ),
+                read_all=self._reader.transactions,
             ),
         )
 
-    async def _charges(self) -> None:
-        await self._walk(
-            "charges",
+    def _charges(self) -> _Walking[Charge]:
+        return _Walking(
+            self,
             "charges_and_refunds",
-            self._reader.charge,
-            lambda rows, aside: self._intake.store(
-                Batch(charges=rows, quarantined=aside)
+            Listing(
+                "charges",
+                self._reader.charge,
+                lambda rows, aside, window: self._intake.store(
+                    Batch(charges=rows, quarantined=aside, read=_listed(window))
+                ),
+                read_all=self._reader.charges,
             ),
         )
 
-    async def _disputes(self) -> None:
-        await self._walk(
+    def _disputes(self) -> _Walking[Dispute]:
+        return _Walking(
+            self,
             "disputes",
-            "disputes",
-            self._reader.dispute,
-            lambda rows, aside: self._intake.store(
-                Batch(disputes=rows, quarantined=aside)
+            Listing(
+                "disputes",
+                self._reader.dispute,
+                lambda rows, aside, window: self._intake.store(
+                    Batch(disputes=rows, quarantined=aside, read=_listed(window))
+                ),
+                read_all=self._reader.disputes,
             ),
         )
 
-    async def _walk(
-        self,
-        endpoint: str,
-        permission: str,
-        read: Callable[[msgspec.Raw], T],
-        keep: Keep[T],
-    ) -> None:
-        """Walk one list over the window of the run."""
+    def walk(self, listing: Listing[T]) -> Walk[T]:
+        """Return what reads one list over the window of the run."""
+        endpoint = listing.endpoint
 
         async def told(percent: int, covered: int) -> None:
             await self._tell(endpoint, percent)
             await self._intake.covered(endpoint, covered)
 
-        walk = Walk(self._client, Listing(endpoint, read, keep), self._reader, told)
-        readable = await self._permitted(
-            permission, walk.run(self._request.since, self._request.until)
-        )
-        if readable and walk.whole:
+        known = [one for one in self._request.read if one.endpoint == endpoint]
+        return Walk(self._client, listing, self._reader, told, known)
+
+    def window(self) -> tuple[int, int, int]:
+        """Return what to read, and where its newest days begin."""
+        request = self._request
+        newest = request.until if request.newest is None else request.newest
+        return request.since, request.until, newest
+
+    async def walked(self, endpoint: str, *, whole: bool) -> None:
+        """Note that a list is over; `whole` where nothing of it is unknown."""
+        if whole:
             self._live_lists.add(endpoint)
         await self._tell(endpoint, _WHOLE)
 
@@ -208,11 +241,11 @@ class _Fetch:
         billing = self._billed
 
         async def live() -> None:
-            await self._permitted("subscriptions", billing.read_live())
+            await self.permitted("subscriptions", billing.read_live())
             await self._tell("subscriptions", _WHOLE)
 
         async def events() -> None:
-            await self._permitted("events", billing.read_events())
+            await self.permitted("events", billing.read_events())
             await self._tell("events", _WHOLE)
 
         async with asyncio.TaskGroup() as group:
@@ -228,6 +261,7 @@ class _Fetch:
         self._lacking = not billing.found.discounts_readable
         if billing.found.live_whole:
             self._live_lists.add("subscriptions")
+        await self._ended()
 
     async def _ended(self) -> None:
         """Read who has paid before; daily rounds learn of ends from events."""
@@ -255,43 +289,94 @@ class _Fetch:
             with contextlib.suppress(UnreadableError):
                 await self._intake.store(Batch(names=await looking))
 
-        await self._permitted("customers", keep(names.customers(customers)))
-        await self._permitted("products", keep(names.products(products)))
+        await self.permitted("customers", keep(names.customers(customers)))
+        await self.permitted("products", keep(names.products(products)))
 
     async def _probes(self) -> None:
-        """Learn of the permissions that no list of the run tells."""
+        """Learn of every permission, by one row of its list, and show them at once."""
         if self._request.kind == "daily":
             return
+        await _all_at_once(*(self._probe(name) for name in _PROBED))
+        await self._intake.store(Batch(permissions=dict(self._permissions)))
 
-        async def probe(name: str) -> None:
-            await self._client.get(Place(f"/v1/{name}", name), {"limit": "1"}, _Any)
+    async def _probe(self, permission: str) -> None:
+        """Ask whether the key has one permission."""
+        name = _PROBED[permission]
+        self._probed.add(permission)
+        place = Place(f"/v1/{name}", name)
+        try:
+            await self._client.get(place, {"limit": "1"}, _Any)
+        except PermissionMissingError:
+            self._permissions[permission] = "missing"
+        except UnreadableError:
+            self._permissions.setdefault(permission, "unknown")
+        else:
+            self._permissions.setdefault(permission, "ok")
 
-        for name in _PROBED:
-            try:
-                await self._permitted(name, probe(name))
-            except UnreadableError:
-                self._permissions[name] = "unknown"
+    async def permitted(self, permission: str, work: Coroutine[Any, Any, None]) -> bool:
+        """Do `work`; False, with the permission noted, where the key may not.
 
-    async def _permitted(
-        self, permission: str, work: Coroutine[Any, Any, None]
-    ) -> bool:
-        """Do `work`; False, with the permission noted, where the key may not."""
+        Other permissions that the refusal names are asked for themselves.
+        """
+        rights: frozenset[str] | None = None
         try:
             await work
         except* PermissionMissingError as group:
-            self._permissions[permission] = "missing"
-            for right in _rights(group):
-                if right in PERMISSIONS:
-                    self._permissions[PERMISSIONS[right]] = "missing"
-            return_value = False
-        else:
+            rights = _rights(group)
+        if rights is None:
             self._permissions.setdefault(permission, "ok")
-            return_value = True
-        return return_value
+            return True
+        self._permissions[permission] = "missing"
+        named = {PERMISSIONS[right] for right in rights if right in PERMISSIONS}
+        for name in sorted(named - {permission} - self._probed):
+            await self._probe(name)
+        return False
 
     async def _tell(self, stage: str, percent: int) -> None:
         self._done[stage] = max(self._done[stage], percent)
         await self._intake.progress(dict(self._done), _WHOLE)
+
+
+class _Walking(Generic[T]):
+    """One list over the window of a run: its newest days, then the rest."""
+
+    def __init__(self, fetch: _Fetch, permission: str, listing: Listing[T]) -> None:
+        self._fetch = fetch
+        self._permission = permission
+        self._endpoint = listing.endpoint
+        self._walk = fetch.walk(listing)
+        self._readable = True
+
+    async def newest(self) -> None:
+        """Read down to where the newest days begin."""
+        self._readable = await self._fetch.permitted(
+            self._permission, self._walk.newest(*self._fetch.window())
+        )
+
+    async def rest(self) -> None:
+        """Read the rest."""
+        if self._readable:
+            self._readable = await self._fetch.permitted(
+                self._permission, self._walk.rest()
+            )
+        whole = self._readable and self._walk.whole
+        await self._fetch.walked(self._endpoint, whole=whole)
+
+    async def all(self) -> None:
+        """Read everything."""
+        await self.newest()
+        await self.rest()
+
+
+async def _all_at_once(*work: Coroutine[Any, Any, None]) -> None:
+    """Do all of it side by side; the first that fails ends the others."""
+    async with asyncio.TaskGroup() as group:
+        for one in work:
+            group.create_task(one)
+
+
+def _listed(window: Window | None) -> tuple[Window, ...]:
+    return () if window is None else (window,)
 
 
 class _Any(msgspec.Struct):

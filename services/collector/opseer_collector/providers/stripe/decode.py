@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -18,7 +19,6 @@ from opseer_collector.domain.records import (
 from opseer_collector.providers.stripe.client import path_of
 from opseer_collector.providers.stripe.shapes import ShapeError, node
 
-T = TypeVar("T")
 _CURRENCY = re.compile(r"[a-z]{3}")
 OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
 _DAY: Final = 86_400
@@ -75,6 +75,15 @@ class _Dispute(msgspec.Struct):
     charge: _Reference = None
 
 
+_DATED: Final = msgspec.json.Decoder(_Dated)
+_ONE_TRANSACTION: Final = msgspec.json.Decoder(_Transaction)
+_TRANSACTIONS: Final = msgspec.json.Decoder(list[_Transaction])
+_ONE_CHARGE: Final = msgspec.json.Decoder(_Charge)
+_CHARGES: Final = msgspec.json.Decoder(list[_Charge])
+_ONE_DISPUTE: Final = msgspec.json.Decoder(_Dispute)
+_DISPUTES: Final = msgspec.json.Decoder(list[_Dispute])
+
+
 class Reader:
     """Reads rows as of `now` (unix seconds) for a key of one mode.
 
@@ -88,7 +97,16 @@ class Reader:
 
     def transaction(self, raw: msgspec.Raw) -> BalanceTransaction:
         """Read a balance transaction."""
-        row = _decoded(raw, _Transaction)
+        return self._transaction(_ONE_TRANSACTION.decode(raw))
+
+    def transactions(
+        self, page: Sequence[msgspec.Raw]
+    ) -> tuple[list[BalanceTransaction], int]:
+        """Read a page of good ones at once, and when the oldest was created."""
+        rows = [self._transaction(row) for row in _TRANSACTIONS.decode(_array(page))]
+        return rows, min(row.created for row in rows)
+
+    def _transaction(self, row: _Transaction) -> BalanceTransaction:
         self._check_dated(row.created)
         _check_amount("amount", row.amount)
         _check_amount("fee", row.fee)
@@ -110,7 +128,14 @@ class Reader:
 
     def charge(self, raw: msgspec.Raw) -> Charge:
         """Read a charge."""
-        row = _decoded(raw, _Charge)
+        return self._charge(_ONE_CHARGE.decode(raw))
+
+    def charges(self, page: Sequence[msgspec.Raw]) -> tuple[list[Charge], int]:
+        """Read a page of good ones at once, and when the oldest was created."""
+        rows = [self._charge(row) for row in _CHARGES.decode(_array(page))]
+        return rows, min(row.created for row in rows)
+
+    def _charge(self, row: _Charge) -> Charge:
         self._check_dated(row.created)
         self.check_mode(row.livemode)
         _check_amount("amount", row.amount)
@@ -128,7 +153,14 @@ class Reader:
 
     def dispute(self, raw: msgspec.Raw) -> Dispute:
         """Read a dispute."""
-        row = _decoded(raw, _Dispute)
+        return self._dispute(_ONE_DISPUTE.decode(raw))
+
+    def disputes(self, page: Sequence[msgspec.Raw]) -> tuple[list[Dispute], int]:
+        """Read a page of good ones at once, and when the oldest was created."""
+        rows = [self._dispute(row) for row in _DISPUTES.decode(_array(page))]
+        return rows, min(row.created for row in rows)
+
+    def _dispute(self, row: _Dispute) -> Dispute:
         self._check_dated(row.created)
         self.check_mode(row.livemode)
         _check_amount("amount", row.amount)
@@ -161,7 +193,7 @@ class Reader:
     def created(self, raw: msgspec.Raw) -> int | None:
         """Return when a row was created; None where that cannot be read."""
         try:
-            created = msgspec.json.decode(raw, type=_Dated).created
+            created = _DATED.decode(raw).created
             self._check_dated(created)
         except (msgspec.DecodeError, ShapeError):
             return None
@@ -172,8 +204,9 @@ class Reader:
             raise ShapeError("$.created", "an instant that has been")
 
 
-def _decoded(raw: msgspec.Raw, shape: type[T]) -> T:
-    return msgspec.json.decode(raw, type=shape)
+def _array(page: Sequence[msgspec.Raw]) -> bytes:
+    """Return the JSON array of a page's rows."""
+    return b"[" + b",".join(page) + b"]"
 
 
 def _check_amount(name: str, minor: int) -> None:

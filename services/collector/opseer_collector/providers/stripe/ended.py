@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from opseer_collector.domain.records import Batch, Quarantined
+from opseer_collector.domain.records import Batch, Quarantined, Window
 from opseer_collector.providers.stripe.client import Params, Place, StripeClient
 from opseer_collector.providers.stripe.decode import OLDEST, Reader, put_aside
 from opseer_collector.providers.stripe.shapes import ShapeError
@@ -56,7 +56,12 @@ class Ended:
         listing = Listing(_NAME, self._reader.plain, self._keep, _PLACE, params)
         await Walk(self._client, listing, self._reader, _untold).run(OLDEST, until)
 
-    async def _keep(self, rows: Sequence[Fields], aside: Sequence[Quarantined]) -> None:
+    async def _keep(
+        self,
+        rows: Sequence[Fields],
+        aside: Sequence[Quarantined],
+        _: Window | None,
+    ) -> None:
         known = Known(tiers=await self._tiers.of(rows))
         ended: list[Subscription] = []
         unread = list(aside)

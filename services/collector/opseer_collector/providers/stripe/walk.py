@@ -1,7 +1,9 @@
 """Walking Stripe's lists, newest first, until they end or stop making sense.
 
-A list with many rows is cut into windows of time that are walked side by side; its
-rows are stored page by page. What cannot be read is put aside, with the time that it
+A list with many rows is cut into windows of time that are walked side by side: as many
+as the pace allows, cut one by one as the rows turn out to lie, newest first. When
+nothing is left to cut, who is done takes half of what the slowest still has to read.
+Rows are stored page by page. What cannot be read is put aside, with the time that it
 leaves unknown.
 """
 
@@ -12,23 +14,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from opseer_collector.domain.records import Quarantined
+from opseer_collector.domain.records import Quarantined, Window
 from opseer_collector.providers.stripe.client import Params, Place, StripeClient
 from opseer_collector.providers.stripe.decode import Reader, id_of, put_aside
 from opseer_collector.providers.stripe.errors import UnreadableError
+from opseer_collector.providers.stripe.parts import PAGE, Part, Unread
 from opseer_collector.providers.stripe.shapes import ShapeError
 
-PAGE: Final = 100
 _MOST_PAGES: Final = 10_000
-_SIDE_BY_SIDE: Final = 8
-_PAGES_PER_WINDOW: Final = 4
-_MOST_PARTS: Final = 64
-_HEAD_SECONDS: Final = 2 * 86_400
+_TELL_SECONDS: Final = 0.2
 
 T = TypeVar("T")
 
@@ -42,13 +40,22 @@ async def pages(
     client: StripeClient, place: Place, params: Params
 ) -> AsyncGenerator[list[msgspec.Raw], None]:
     """Yield each page of a list. UnreadableError where it does not go on."""
+    async with aclosing(_pages(client, place, params)) as found:
+        async for page in found:
+            if page.data:
+                yield page.data
+
+
+async def _pages(
+    client: StripeClient, place: Place, params: Params
+) -> AsyncGenerator[_ListPage, None]:
+    """Yield each page; `params` are looked at for each anew."""
     cursor: str | None = None
     seen: set[str] = set()
     for _ in range(_MOST_PAGES):
         more = {} if cursor is None else {"starting_after": cursor}
         page = await client.get(place, {**params, **more}, _ListPage)
-        if page.data:
-            yield page.data
+        yield page
         if not page.has_more:
             return
         cursor = id_of(page.data[-1]) if page.data else None
@@ -63,14 +70,17 @@ class Listing(Generic[T]):
     """A list with a creation time: where it is and how its rows are read.
 
     `endpoint` names it where something of it is put aside; it is at `at`, or else at
-    the path of that name. `params` are asked for on each page.
+    the path of that name. `params` are asked for on each page. `read_all` reads a whole
+    page of good rows at once, which is faster; it raises where one is bad. `keep` gets
+    rows, what was put aside, and the window that is read whole with them.
     """
 
     endpoint: str
     read: Callable[[msgspec.Raw], T]
-    keep: Callable[[Sequence[T], Sequence[Quarantined]], Awaitable[None]]
+    keep: Callable[[Sequence[T], Sequence[Quarantined], Window | None], Awaitable[None]]
     at: Place | None = None
     params: Params = field(default_factory=dict)
+    read_all: Callable[[Sequence[msgspec.Raw]], tuple[list[T], int]] | None = None
 
     @property
     def place(self) -> Place:
@@ -79,24 +89,26 @@ class Listing(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Part:
-    """A window [since, until) and how far down it was read."""
+class _Chain:
+    """A part and the pages that come of it, which may be left and taken up again."""
 
-    since: int
-    until: int
-    at: int = field(init=False)
+    part: Part
+    params: dict[str, str | Sequence[str]]
+    pages: AsyncGenerator[_ListPage, None]
+    storing: asyncio.Task[None] | None = None
 
-    def __post_init__(self) -> None:
-        self.at = self.until
 
-    def percent(self) -> int:
-        """Return how much of it was read."""
-        whole = max(1, self.until - self.since)
-        return 100 * (self.until - max(self.at, self.since)) // whole
+@dataclass(frozen=True, slots=True)
+class _Page(Generic[T]):
+    """A page as it was read; its oldest row was created at `oldest`."""
+
+    rows: list[T]
+    aside: list[Quarantined]
+    oldest: int | None
 
 
 class Walk(Generic[T]):
-    """Reads one listing over a window."""
+    """Reads one listing over a window: `newest`, then `rest`; or all by `run`."""
 
     def __init__(
         self,
@@ -104,63 +116,134 @@ class Walk(Generic[T]):
         listing: Listing[T],
         reader: Reader,
         told: Callable[[int, int], Awaitable[None]],
+        known: Sequence[Window] = (),
     ) -> None:
-        """Prepare; `told` hears, after each page, the percentage that was read and
-        the instant from which on everything was.
+        """Prepare; `told` hears now and then the percentage that was read and the
+        instant from which on everything was. `known` windows were read before.
         """
         self._client = client
         self._listing = listing
         self._reader = reader
         self._told = told
-        self._parts: list[_Part] = []
+        self._known = known
+        self._unread = Unread(0, 0, ())
+        self._first: _Chain | None = None
+        self._active = 0
+        self._told_at = 0.0
         self.whole = True
         """False once something of the window stays unknown."""
 
     async def run(self, since: int, until: int) -> None:
         """Read everything created in [since, until)."""
-        first = _Part(since, until)
-        self._parts = [first]
-        rest = await self._read(first, first_page_only=True)
-        if rest is None:
+        await self.newest(since, until, until)
+        await self.rest()
+
+    async def newest(self, since: int, until: int, wanted: int) -> None:
+        """Begin to read [since, until): the first page, and on down to `wanted`."""
+        self._unread = Unread(since, until, self._known)
+        self._unread.stop = max(wanted, since)
+        part = self._unread.newest()
+        if part is None:
+            await self._tell(last=True)
             return
-        parts = _cut(since, rest, density=max(1, until - rest))
-        self._parts = parts
-        # Newest first: it is what people look at.
-        queue = iter(parts)
-
-        async def worker() -> None:
-            for part in queue:
-                await self._read(part)
-
+        # The first page tells how close the rows lie: few rows need no more calls.
+        chain = self._chain(part)
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(_SIDE_BY_SIDE, len(parts))):
-                group.create_task(worker())
+            if await self._read_page(chain, group):
+                self._unread.put_back(part)
+                self._first = chain
+        await self._read_side_by_side()
 
-    async def _read(self, part: _Part, *, first_page_only: bool = False) -> int | None:
-        """Read a window, or its first page; return where the rest of it ends."""
-        params = {
+    async def rest(self) -> None:
+        """Read what is left."""
+        self._unread.stop = None
+        await self._read_side_by_side()
+        await self._tell(last=True)
+
+    async def _read_side_by_side(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            self._start_more(group)
+
+    def _start_more(self, group: asyncio.TaskGroup) -> None:
+        """Begin further parts while the pace has room for them."""
+        most = max(1, self._client.in_flight(self._listing.place))
+        while self._active < most:
+            chain = self._next_chain(most)
+            if chain is None:
+                return
+            self._active += 1
+            group.create_task(self._read(chain, group))
+
+    def _next_chain(self, most: int) -> _Chain | None:
+        """Return what to read next; the first page's chain goes on where it is."""
+        if self._first is not None:
+            first = self._first
+            if not self._unread.extend(first.part, most):
+                return None
+            self._first = None
+            first.params["created[gte]"] = str(first.part.since)
+            return first
+        part = self._unread.cut(most) or self._unread.halve()
+        return None if part is None else self._chain(part)
+
+    def _chain(self, part: Part) -> _Chain:
+        params: dict[str, str | Sequence[str]] = {
             **self._listing.params,
             "limit": str(PAGE),
             "created[gte]": str(part.since),
             "created[lt]": str(part.until),
         }
-        try:
-            async with aclosing(
-                pages(self._client, self._listing.place, params)
-            ) as found:
-                async for page in found:
-                    await self._keep(page, part)
-                    if first_page_only and len(page) == PAGE and part.at > part.since:
-                        return min(part.at + 1, part.until)
-        except UnreadableError as error:
-            await self._lose(part, error)
-            return None
-        part.at = part.since
-        await self._tell()
-        return None
+        found = _pages(self._client, self._listing.place, params)
+        return _Chain(part, params, found)
 
-    async def _keep(self, page: list[msgspec.Raw], part: _Part) -> None:
-        rows: list[T] = []
+    async def _read(self, chain: _Chain, group: asyncio.TaskGroup) -> None:
+        """Read a part to its end."""
+        while await self._read_page(chain, group):
+            self._start_more(group)
+            chain.params["created[gte]"] = str(chain.part.since)
+        self._active -= 1
+        self._start_more(group)
+
+    async def _read_page(self, chain: _Chain, group: asyncio.TaskGroup) -> bool:
+        """Read one page, store it while the next one is asked for; False at the end."""
+        part = chain.part
+        try:
+            page = await anext(chain.pages)
+        except UnreadableError as error:
+            await self._stored(chain)
+            await self._lose(part, error)
+            return False
+        read = self._decoded(page.data, part)
+        more = page.has_more and (read.oldest is None or read.oldest >= part.since)
+        part.took(len(page.data), read.oldest, more=more)
+        await self._stored(chain)
+        chain.storing = group.create_task(self._store(read, part, part.at))
+        if not more:
+            await chain.pages.aclose()
+            await self._stored(chain)
+        return more
+
+    async def _stored(self, chain: _Chain) -> None:
+        """Wait until the page before was stored."""
+        if chain.storing is not None:
+            await chain.storing
+
+    async def _store(self, page: _Page[T], part: Part, at: int) -> None:
+        window = part.window(self._listing.endpoint, at) if self.whole else None
+        await self._listing.keep(page.rows, page.aside, window)
+        part.stored = min(part.stored, at)
+        await self._tell()
+
+    def _decoded(self, page: list[msgspec.Raw], part: Part) -> _Page[T]:
+        """Read a page at once, or row by row where one of them is bad."""
+        if self._listing.read_all is not None and page:
+            try:
+                rows, oldest = self._listing.read_all(page)
+            except (ShapeError, msgspec.DecodeError):
+                pass
+            else:
+                return _Page(rows, [], oldest)
+        rows = []
         aside: list[Quarantined] = []
         when = [self._reader.created(raw) for raw in page]
         for number, raw in enumerate(page):
@@ -171,12 +254,11 @@ class Walk(Generic[T]):
                 aside.append(
                     put_aside(self._listing.endpoint, bytes(raw), error, since, until)
                 )
-        await self._listing.keep(rows, aside)
-        part.at = min([part.at, *(at for at in when if at is not None)])
-        await self._tell()
+        known = [at for at in when if at is not None]
+        return _Page(rows, aside, min(known, default=None))
 
-    async def _lose(self, part: _Part, error: UnreadableError) -> None:
-        """Note that the rest of a window stays unknown."""
+    async def _lose(self, part: Part, error: UnreadableError) -> None:
+        """Note that the rest of a part stays unknown."""
         self.whole = False
         name = f"page:{self._listing.endpoint}:{part.since}:{part.until}"
         gap = Quarantined(
@@ -187,48 +269,18 @@ class Walk(Generic[T]):
             since=part.since,
             until=min(part.at + 1, part.until),
         )
-        await self._listing.keep((), (gap,))
+        part.lost = True
+        await self._listing.keep((), (gap,), None)
 
-    async def _tell(self) -> None:
-        weights = [part.until - part.since for part in self._parts]
-        done = sum(
-            part.percent() * weight
-            for part, weight in zip(self._parts, weights, strict=True)
-        )
-        await self._told(done // max(1, sum(weights)), self._covered())
-
-    def _covered(self) -> int:
-        """Return from which instant on everything was read."""
-        for part in self._parts:
-            if part.at > part.since:
-                return min(part.at + 1, part.until)
-        return self._parts[-1].since
+    async def _tell(self, *, last: bool = False) -> None:
+        """Tell how far it is, unless that was told just now."""
+        now = asyncio.get_running_loop().time()
+        if last or now - self._told_at >= _TELL_SECONDS:
+            self._told_at = now
+            await self._told(*self._unread.covered())
 
 
-def _cut(since: int, until: int, *, density: int) -> list[_Part]:
-    """Cut a window into parts, newest first; `density` is the seconds of a page.
-
-    The newest days, which people look at first, are cut into single pages, so that
-    they are read side by side; the rest into parts of some pages each.
-    """
-    head = max(since, until - _HEAD_SECONDS)
-    return [
-        *_even(head, until, max(1, density * 4 // 5)),
-        *_even(since, head, density * _PAGES_PER_WINDOW),
-    ]
-
-
-def _even(since: int, until: int, seconds: int) -> list[_Part]:
-    """Cut evenly into parts of about `seconds`, newest first; none of nothing."""
-    if until <= since:
-        return []
-    count = max(1, min(_MOST_PARTS, (until - since) // seconds))
-    edges = [since + (until - since) * number // count for number in range(count + 1)]
-    parts = [_Part(low, high) for low, high in pairwise(edges)]
-    return parts[::-1]
-
-
-def _around(when: list[int | None], number: int, part: _Part) -> tuple[int, int]:
+def _around(when: list[int | None], number: int, part: Part) -> tuple[int, int]:
     """Return between which instants a row was created: its own, or its neighbours'."""
     own = when[number]
     if own is not None:

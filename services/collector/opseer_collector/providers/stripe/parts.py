@@ -1,0 +1,187 @@
+"""How a window of time is cut into parts that are read side by side.
+
+Each part ends in a page that is not full: half a page of calls is lost per part. So
+parts are as long as the pace allows, and cut only where the rows read so far say that
+there is enough to share. All instants are unix seconds; windows are [since, until).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from opseer_collector.domain.records import Window
+
+PAGE: Final = 100
+_MOST_PAGES: Final = 30
+_FEWEST_PAGES: Final = 8
+_HURRIED_PAGES: Final = 2
+_SHARED_PAGES: Final = 4
+_SNUG: Final = 0.93
+"""A part a little shorter than whole pages of it seldom needs one page more."""
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """A window, how far down it was asked for, and how far down it is stored."""
+
+    since: int
+    until: int
+    at: int = field(init=False)
+    stored: int = field(init=False)
+    rows: int = 0
+    over: bool = False
+    lost: bool = False
+    known: bool = False
+
+    def __post_init__(self) -> None:
+        """Nothing is read yet."""
+        self.at = self.stored = self.until
+
+    def took(self, rows: int, oldest: int | None, *, more: bool) -> None:
+        """Note a page whose oldest row was created at `oldest`."""
+        self.rows += rows
+        if oldest is not None:
+            self.at = min(self.at, oldest)
+        if not more:
+            self.at, self.over = min(self.at, self.since - 1), True
+
+    def window(self, endpoint: str, at: int) -> Window | None:
+        """Return what is read whole once everything down to `at` is stored."""
+        since = max(at + 1, self.since)
+        return Window(endpoint, since, self.until) if since < self.until else None
+
+    def reached(self) -> int:
+        """Return the instant from which on everything is stored."""
+        return min(max(self.stored + 1, self.since), self.until)
+
+    def left(self) -> int:
+        """Return how many seconds are still to be asked for."""
+        return 0 if self.over or self.lost else max(0, self.at + 1 - self.since)
+
+
+class Unread:
+    """A window: its parts, newest first, and what no part has taken yet."""
+
+    def __init__(self, since: int, until: int, known: Sequence[Window]) -> None:
+        """Take [since, until) but for the `known` windows as unread."""
+        self._since, self._until = since, until
+        self._parts = [_read(window) for window in known if window.since < until]
+        self._gaps = _gaps(since, until, known)
+        self.stop: int | None = None
+        """Below this instant nothing is cut; None: everything is."""
+
+    def newest(self) -> Part | None:
+        """Take the newest gap as a part; None where everything is read."""
+        if not self._gaps:
+            return None
+        since, until = self._gaps.pop(0)
+        return self._add(Part(since, until))
+
+    def put_back(self, part: Part) -> None:
+        """Leave what a part has not read to be cut."""
+        self._gaps.insert(0, (part.since, min(part.at + 1, part.until)))
+        part.since = self._gaps[0][1]
+
+    def extend(self, part: Part, side_by_side: int) -> bool:
+        """Lengthen a part that was put back; False where nothing is to be cut now."""
+        found = self._take(side_by_side)
+        if found is not None:
+            part.since = found[0]
+        return found is not None
+
+    def cut(self, side_by_side: int) -> Part | None:
+        """Return a new part of the newest that nobody reads."""
+        found = self._take(side_by_side)
+        return None if found is None else self._add(Part(*found))
+
+    def halve(self) -> Part | None:
+        """Return the older half of what the part with most pages has still to read."""
+        speed = self._seconds_per_page()
+        most, chosen = 0.0, None
+        for part in self._parts:
+            if part.rows and part.left():
+                own = max(1.0, (part.until - part.at) * PAGE / part.rows)
+                if part.left() / own > most:
+                    most, chosen, speed = part.left() / own, part, own
+        if chosen is None or most < _SHARED_PAGES:
+            return None
+        kept = int((most // 2) * speed * _SNUG)
+        middle = chosen.at + 1 - kept
+        if not chosen.since < middle < chosen.at:
+            return None
+        older = Part(chosen.since, middle)
+        chosen.since = middle
+        return self._add(older)
+
+    def covered(self) -> tuple[int, int]:
+        """Return the percentage that is stored, and since when everything is."""
+        done = sum(part.until - part.reached() for part in self._parts)
+        whole = max(1, self._until - self._since)
+        reached = self._until
+        for part in self._parts:
+            if part.until < reached:
+                break
+            reached = min(reached, part.reached())
+            if reached > part.since:
+                break
+        return min(100, 100 * done // whole), max(reached, self._since)
+
+    def _add(self, part: Part) -> Part:
+        self._parts.append(part)
+        self._parts.sort(key=lambda one: one.until, reverse=True)
+        return part
+
+    def _take(self, side_by_side: int) -> tuple[int, int] | None:
+        """Cut off the newest of what nobody reads; None where there is none."""
+        if not self._gaps:
+            return None
+        low, high = self._gaps[0]
+        if self.stop is not None:
+            if high <= self.stop:
+                return None
+            low = max(low, self.stop)
+        seconds = self._length(high - low, side_by_side)
+        since = high - seconds if high - low > seconds * 5 // 4 else low
+        if since > self._gaps[0][0]:
+            self._gaps[0] = (self._gaps[0][0], since)
+        else:
+            self._gaps.pop(0)
+        return since, high
+
+    def _length(self, seconds: int, side_by_side: int) -> int:
+        """Return how many of the next `seconds` make a part."""
+        page = self._seconds_per_page()
+        share = seconds / page / side_by_side
+        if self.stop is not None:
+            return max(1, int(max(_HURRIED_PAGES, share) * page * _SNUG))
+        return max(1, int(min(_MOST_PAGES, max(_FEWEST_PAGES, share)) * page))
+
+    def _seconds_per_page(self) -> float:
+        """Return how far apart pages lie, as far as is known."""
+        rows = sum(part.rows for part in self._parts)
+        if not rows:
+            return float(self._until - self._since)
+        asked = [part for part in self._parts if not part.known]
+        seconds = sum(part.until - max(part.at, part.since - 1) for part in asked)
+        return max(1.0, seconds * PAGE / rows)
+
+
+def _read(window: Window) -> Part:
+    part = Part(window.since, window.until, known=True)
+    part.took(0, None, more=False)
+    part.stored = part.at
+    return part
+
+
+def _gaps(since: int, until: int, known: Iterable[Window]) -> list[tuple[int, int]]:
+    """Return what of [since, until) no window has, newest first."""
+    found = []
+    for window in sorted(known, key=lambda one: one.until, reverse=True):
+        if window.until < until:
+            found.append((max(window.until, since), until))
+        until = min(until, window.since)
+    if until > since:
+        found.append((since, until))
+    return [(low, high) for low, high in found if low < high]
