@@ -9,6 +9,7 @@
     POST   /_control/key          {"state": "valid" | "revoked" | "expired"}
     POST   /_control/faults       a Fault (see faults.py); DELETE removes all
     POST   /_control/latency      {"milliseconds": n}
+    POST   /_control/limits       {"per_endpoint": n, "total": n} a second; {} = none
     POST   /_control/clock        {"offset_seconds": n}
     POST   /_control/search       {"enabled": true | false}
     POST   /_control/events       {"version": one of event_shapes.VERSIONS}
@@ -27,7 +28,7 @@ import msgspec
 from aiohttp import web
 
 from opseer_simulator.event_shapes import VERSIONS
-from opseer_simulator.faults import Account, Fault, permission_named
+from opseer_simulator.faults import Account, Fault, Limits, permission_named
 from opseer_simulator.simulation import Simulation, truth_of
 
 ACCOUNT = web.AppKey("account", Account)
@@ -75,6 +76,7 @@ def add_routes(app: web.Application) -> None:
     add.add_post("/_control/faults", _add_fault)
     add.add_delete("/_control/faults", _clear_faults)
     add.add_post("/_control/latency", _latency)
+    add.add_post("/_control/limits", _limits)
     add.add_post("/_control/clock", _clock)
     add.add_post("/_control/search", _search)
     add.add_post("/_control/events", _events)
@@ -168,6 +170,12 @@ async def _clear_faults(request: web.Request) -> web.Response:
 async def _latency(request: web.Request) -> web.Response:
     """Let each answer take that much longer."""
     request.app[ACCOUNT].latency_ms = (await _body(request, _Latency)).milliseconds
+    return _json({})
+
+
+async def _limits(request: web.Request) -> web.Response:
+    """Refuse more requests a second than these with 429."""
+    request.app[ACCOUNT].limits = await _body(request, Limits)
     return _json({})
 
 

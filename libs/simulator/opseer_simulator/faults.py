@@ -28,6 +28,13 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seconds: float = 60.0
 
 
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many requests a second are answered: per endpoint and over all."""
+
+    per_endpoint: int | None = None
+    total: int | None = None
+
+
 class Account(msgspec.Struct, kw_only=True):
     """The account's keys and state as the control API sets them.
 
@@ -46,6 +53,8 @@ class Account(msgspec.Struct, kw_only=True):
     calls: Counter[str] = msgspec.field(default_factory=Counter)
     recent: deque[float] = msgspec.field(default_factory=deque)
     peak_per_second: int = 0
+    limits: Limits = Limits()
+    answered: dict[str, deque[float]] = msgspec.field(default_factory=dict)
 
     def lacks(self, permission: str) -> bool:
         """Return whether the key lacks a permission of PERMISSIONS."""
@@ -58,6 +67,22 @@ class Account(msgspec.Struct, kw_only=True):
         while self.recent[0] <= at - 1:
             self.recent.popleft()
         self.peak_per_second = max(self.peak_per_second, len(self.recent))
+
+    def over_limit(self, endpoint: str, at: float) -> str | None:
+        """Return Stripe's reason to refuse a call at a monotonic second, or None.
+
+        Refused calls do not count.
+        """
+        limits = {"": self.limits.total, endpoint: self.limits.per_endpoint}
+        for name, most in limits.items():
+            recent = self.answered.setdefault(name, deque())
+            while recent and recent[0] <= at - 1:
+                recent.popleft()
+            if most is not None and len(recent) >= most:
+                return "endpoint-rate" if name else "global-rate"
+        for name in limits:
+            self.answered[name].append(at)
+        return None
 
     def forget_calls(self) -> None:
         """Count from zero."""

@@ -146,10 +146,14 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     api = request.app[_API]
     account = api.account
     endpoint = "/".join(request.path.split("/")[:3])
-    account.called(endpoint, asyncio.get_running_loop().time())
+    now = asyncio.get_running_loop().time()
+    account.called(endpoint, now)
     if account.latency_ms:
         await asyncio.sleep(account.latency_ms / 1000)
     fault = account.next_fault(endpoint)
+    too_many = account.over_limit(endpoint, now)
+    if too_many is not None:
+        fault = Fault(kind="rate_limited", reason=too_many)
     try:
         response = await _faulty(fault, request, handler)
     except RefusalError as refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
@@ -156,3 +157,23 @@ async def test_what_does_not_fit_is_refused(
 ) -> None:
     """400 for an unknown permission, state or fault, and for a missing field."""
     assert await _set(client, what, **body) == 400
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [({"per_endpoint": 3}, "endpoint-rate"), ({"total": 3}, "global-rate")],
+)
+async def test_more_than_the_limit_a_second_is_refused(
+    client: Client, limits: dict[str, int], reason: str
+) -> None:
+    """429 with the reason, until the second is over; other endpoints have their own."""
+    await _set(client, "limits", **limits)
+    for _ in range(3):
+        assert (await _get(client, "/v1/charges")).status == 200
+    refused = await _get(client, "/v1/charges")
+    assert refused.status == 429
+    assert refused.headers["Stripe-Rate-Limited-Reason"] == reason
+    other = (await _get(client, "/v1/refunds")).status
+    assert other == (200 if "per_endpoint" in limits else 429)
+    await asyncio.sleep(1.01)
+    assert (await _get(client, "/v1/charges")).status == 200

@@ -60,7 +60,7 @@ class EntryLine:
 class ChangeCard:
     """One subscription that moved the day. `steps` are (when, lines)."""
 
-    heading: str
+    customer: str
     email: str
     category: str
     amount: str
@@ -191,7 +191,7 @@ def _change(one: Change, currency: str | None) -> ChangeCard:
     story = f"{one.reason_text[0].upper()}{one.reason_text[1:]}: "
     steps = (("Before", one.arithmetic.before), ("After", one.arithmetic.after))
     return ChangeCard(
-        heading=name,
+        customer=name,
         email=email,
         category=_CATEGORIES[one.category] + back,
         amount=f"+{amount}" if one.amount and one.amount > 0 else amount,
