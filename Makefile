@@ -113,9 +113,10 @@ $(PLACE): $(if $(MOVED),always)
 	echo "making $(VENV) with $$("$$found" --version)"; \
 	"$$found" -m venv --clear $(VENV) && printf '%s' '$(CURDIR)' > $@
 
-$(VENV)/.run: requirements/run.txt pyproject.toml $(PLACE)
+$(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml $(PLACE)
 	@echo "installing $$(grep -c == requirements/run.txt) pinned packages: a minute or less"
-	@$(PIP) --require-hashes --requirement requirements/run.txt
+	@$(PIP) --require-hashes --requirement requirements/build.txt
+	@$(PIP) --require-hashes --no-build-isolation --requirement requirements/run.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 # Services that run as users of their own can't write these, and start slower without.
 	@$(BIN)/python -m compileall -q libs services

@@ -6,7 +6,10 @@ import ast
 import re
 from pathlib import Path
 
+from opseer_gateway.domain.movement_changes import REASON_TEXTS
+
 ROOT = Path(__file__).parents[2]
+CHANGE = re.compile(r"`([a-z_]+)`")
 CODE = re.compile(r"[A-Z][A-Z_]{3,}")
 SHIPPED = [p for f in ("libs", "services") for p in (ROOT / f).rglob("*.py")]
 SIMULATED = ROOT / "libs/simulator"
@@ -69,6 +72,13 @@ def test_every_error_code_is_documented() -> None:
     }
     assert codes
     assert {code for code in codes if f"`{code}`" not in page} == set()
+
+
+def test_every_reason_of_a_change_is_documented() -> None:
+    """Rule: MRR.md has each code that stands beside a change, and no other."""
+    table = docs("MRR.md").partition("## Reasons")[2].partition("## ")[0]
+    told = [name for row in table.splitlines() for name in CHANGE.findall(row)]
+    assert sorted(told) == sorted(REASON_TEXTS)
 
 
 def test_decisions_have_their_parts() -> None:

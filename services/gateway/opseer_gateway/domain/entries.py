@@ -297,8 +297,10 @@ def _settled(
             groups[one.currency, field].append(one)
     result = {}
     for (code, _), group in groups.items():
-        rate = Fraction(1) if code == currency else Fraction(rates.get(code, 0))
-        if not rate:
+        if code == currency:
+            result.update({one.place: one.amount for one in group})
+        rate = Fraction(rates.get(code, 0))
+        if code == currency or not rate:
             continue
         exact = [one.amount * rate for one in group]
         whole = round_half_even(sum(exact, Fraction(0)))
