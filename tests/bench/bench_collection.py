@@ -163,9 +163,9 @@ def services(
 
 @asynccontextmanager
 async def connected(
-    machine: Machine, sealed: SealedKeys, base: str
-) -> AsyncIterator[SealedConnection]:
-    """Connect an account as the gateway does, and disconnect it."""
+    machine: Machine, sealed: SealedKeys
+) -> AsyncIterator[tuple[SealedConnection, float]]:
+    """Connect an account as the gateway does, yield it and when, and disconnect it."""
     made = await sealed.connect("rk_" + "test_" + "b" * 24)
     client = await nats.connect(
         machine.nats.url,
@@ -173,12 +173,13 @@ async def connected(
         inbox_prefix=rights.inbox_prefix("gateway").encode(),
     )
     news = made.begun()
+    begun = time.monotonic()
     await client.jetstream().publish(
         news.subject,
         news.model_dump_json().encode(),
         headers={"Nats-Msg-Id": str(news.message_id)},
     )
-    yield made
+    yield made, begun
     await sealed.disconnect(made.account_id)
     await client.close()
 
@@ -192,14 +193,15 @@ async def measure(machine: Machine, rows: int, folder: Path) -> Measured:
             services(machine, sealed.ring, base, folder) as running,
         ):
             before = sum(cpu_of(one) for one in running.values())
-            begun = time.monotonic()
-            async with connected(machine, sealed, base) as made:
+            async with connected(machine, sealed) as (made, begun):
                 newest = await until_readable(sealed, made, begun)
                 await until_done(sealed, made)
                 seconds = time.monotonic() - begun
                 await until_quiet(running.values())
                 cpu = sum(cpu_of(one) for one in running.values()) - before
                 counts = read(f"{base}/counts")
+                if "--debug" in sys.argv:
+                    print(counts["hist"])
                 truth = read(f"{base}/truth")
                 wrong = await wrong_days(sealed, made, truth)
             asked, probed = counts["asked"], counts["probed"]

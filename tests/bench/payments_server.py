@@ -149,6 +149,9 @@ class Limits:
         """Count a request; the reason where it is one too many."""
         now = time.monotonic()
         self.asked[endpoint] += 1
+        self.t0 = getattr(self, "t0", now)
+        self.hist = getattr(self, "hist", {})
+        self.hist.setdefault(endpoint, Counter())[int((now - self.t0) * 2)] += 1
         for name, most, reason in (
             (endpoint, self._per_endpoint, "endpoint-rate"),
             ("", self._in_all, "global-rate"),
@@ -236,6 +239,7 @@ class Server:
             {
                 "asked": dict(self._limits.asked),
                 "probed": self._limits.probed,
+                "hist": {k: sorted(v.items()) for k, v in self._limits.hist.items()},
                 "refused": self._limits.refused,
             }
         )

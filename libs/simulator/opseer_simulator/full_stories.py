@@ -57,6 +57,7 @@ class FullStories:
         yield "many_items", self._many_items
         yield "metered_too", self._metered_too
         yield "metered_only", self._metered_only
+        yield "metered_among_others", self._metered_among_others
         yield "metered_leaves", self._metered_leaves
 
     def _with_coupons(self) -> Iterator[tuple[str, Story]]:
@@ -162,6 +163,11 @@ class FullStories:
 
     def _metered_only(self, at: int, customer: Customer) -> None:
         self._begin(at, customer, "gigabytes", seats=0)
+
+    def _metered_among_others(self, at: int, customer: Customer) -> None:
+        """Most of its invoices, daily ones, charge no usage."""
+        extras = ((self._plans["calls"], 0), (self._plans["daily"], 2))
+        self._begin(at, customer, "storage", extras=extras)
 
     def _metered_leaves(self, at: int, customer: Customer) -> None:
         extras = ((self._plans["calls"], 0),)

@@ -30,7 +30,7 @@ from opseer_common.sealing import SealedFor, SealError, Secret
 HEARTBEAT_SECONDS: Final = 10.0
 _ANNOUNCE_SECONDS: Final = 0.5
 _PREVIEW_SECONDS: Final = 4.0
-_GATHER_SECONDS: Final = 0.1
+_GATHER_SECONDS: Final = 0.15
 _DAILY_LISTS: Final = ("balance_transactions", "charges")
 _LEFT: Final[tuple[type[Exception], ...]] = (*UNAVAILABLE, Overtaken)
 _log = structlog.get_logger()
@@ -264,6 +264,48 @@ class _Preview:
         await self._publisher.preview(self._claim, self._as_of, covered)
 
 
+class _Storing:
+    """Stores batches in their order: those that come meanwhile share a transaction.
+
+    So a window that is noted as read was stored before the note or with it.
+    """
+
+    def __init__(self, claim: Claim, rows: Rows) -> None:
+        self._claim = claim
+        self._rows = rows
+        self._one_at_a_time = asyncio.Lock()
+        self._waiting: list[tuple[Batch, asyncio.Future[None]]] = []
+        self._failed: BaseException | None = None
+
+    async def store(self, batch: Batch) -> None:
+        """Wait until a batch is stored. The first one waits a little for others."""
+        stored = asyncio.get_running_loop().create_future()
+        self._waiting.append((batch, stored))
+        if len(self._waiting) == 1:
+            await self._store_waiting()
+        await stored
+
+    async def _store_waiting(self) -> None:
+        taken = self._waiting
+        try:
+            await asyncio.sleep(_GATHER_SECONDS)
+            async with self._one_at_a_time:
+                self._waiting = []
+                if self._failed is not None:
+                    raise self._failed
+                await self._rows.store(self._claim, merged([one for one, _ in taken]))
+        except BaseException as error:
+            # What comes after must not be stored without this.
+            self._failed = self._failed or error
+            self._waiting = []
+            for _, stored in taken:
+                stored.cancel()
+            raise
+        for _, stored in taken:
+            if not stored.done():
+                stored.set_result(None)
+
+
 class _Intake:
     """Stores for one claim, and shows how far it is."""
 
@@ -275,51 +317,17 @@ class _Intake:
         preview: _Preview | None,
     ) -> None:
         self._claim = claim
-        self._runs, self._rows = stores
+        self._runs, rows = stores
+        self._storing = _Storing(claim, rows)
         self._announce = announce
         self._preview = preview
-        self._waiting: list[tuple[Batch, asyncio.Future[None]]] = []
         self._stage = ""
         self._told_at = 0.0
         self._total = 0
 
     async def store(self, batch: Batch) -> None:
-        """Store rows of the claim.
-
-        What comes about the same time shares a transaction: the first one waits a
-        little, then stores for all.
-        """
-        stored = asyncio.get_running_loop().create_future()
-        self._waiting.append((batch, stored))
-        if len(self._waiting) > 1:
-            await stored
-            return
-        try:
-            await asyncio.sleep(_GATHER_SECONDS)
-            together = merged([one for one, _ in self._waiting])
-            waiting, self._waiting = self._waiting, []
-        except BaseException:
-            self._let_go(self._waiting)
-            raise
-        try:
-            await self._rows.store(self._claim, together)
-        except Exception as error:
-            for _, other in waiting[1:]:
-                if not other.done():
-                    other.set_exception(error)
-            raise
-        except BaseException:
-            self._let_go(waiting)
-            raise
-        for _, other in waiting:
-            if not other.done():
-                other.set_result(None)
-
-    def _let_go(self, waiting: list[tuple[Batch, asyncio.Future[None]]]) -> None:
-        """End the waiting for one that was cancelled: the run is over."""
-        for _, other in waiting:
-            other.cancel()
-        self._waiting = []
+        """Store rows of the claim, in the order in which they come."""
+        await self._storing.store(batch)
 
     def began(self, currencies: frozenset[str]) -> None:
         """Note the currency of the balance, if it has only one."""

@@ -53,11 +53,6 @@ def build(
             StoredAttempts(database, SCHEMA),
         )
         connections = Connections(database)
-        consumers.subscribe(bus, connections, clock)
-        await bus.start()
-        lifetime.on_stop(bus.stop)
-        lifetime.watch(bus.refused)
-
         runs = Runs(database, f"{socket.gethostname()}:{os.getpid()}")
         provider = StripeProvider(session, _bases(settings), settings.stripe_rate)
         collecting = Collecting(
@@ -68,6 +63,11 @@ def build(
             clock,
         )
         runner = Runner(runs, collecting, clock)
+        consumers.subscribe(bus, connections, clock, runner.look)
+        await bus.start()
+        lifetime.on_stop(bus.stop)
+        lifetime.watch(bus.refused)
+
         rounds = Rounds(connections, clock)
         lifetime.on_stop(runner.stop)
         lifetime.background(Relay(database, SCHEMA, bus.publish).run(), "relay")

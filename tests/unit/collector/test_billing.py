@@ -88,15 +88,15 @@ class Paths:
         return web.json_response(found)
 
 
-def billing(client: StripeClient) -> Billing:
-    """Return what reads, with a test key at noon."""
+def billing(client: StripeClient, days: int = 30) -> Billing:
+    """Return what reads, with a test key at noon; events of some days."""
     request = Request(
         kind="first",
         environment="test",
         key=Secret("x"),
         since=0,
         until=AT,
-        events_since=AT - 30 * 86_400,
+        events_since=AT - days * 86_400,
         now=NOW,
     )
     return Billing(client, request, Reader(AT, livemode=False))
@@ -210,6 +210,34 @@ async def test_metered_items_bring_what_they_were_charged(
     first, _ = (await reading.normalised()).subscriptions
     assert first.items[0].usage == (UsageCharge(AT - 500, 420, "in_1"),)
     assert [asked.query.get("subscription") for asked in paths.asked[1:]] == ["sub_1"]
+
+
+@pytest.mark.parametrize("days", [30, 7])
+async def test_usage_goes_back_to_before_the_days_shown(
+    stripe: StandIn, client: StripeClient, days: int
+) -> None:
+    """Past other invoices to the first charge older than 30 days, in rounds as well."""
+    recurring = {"interval": "month", "usage_type": "metered"}
+    metered = item(price=price(recurring=recurring), quantity=None)
+    parent = {"subscription_item_details": {"subscription_item": "si_1"}}
+    charged = [{"amount": 420, "parent": parent}]
+    invoices = [
+        {
+            "id": f"in_{age}",
+            "created": AT - age * 86_400,
+            "status": "paid",
+            "billing_reason": "subscription_cycle",
+            "lines": {"data": charged if age in {4, 35, 66} else [], "has_more": False},
+        }
+        for age in range(70)
+    ]
+    stripe.answers.append(
+        Paths(subscriptions=[subscription(metered)], invoices=invoices)
+    )
+    reading = billing(client, days)
+    await reading.read_live()
+    [found] = (await reading.normalised()).subscriptions
+    assert [usage.invoice_id for usage in found.items[0].usage] == ["in_35", "in_4"]
 
 
 async def test_events_become_changes_in_the_order_they_apply(

@@ -71,7 +71,7 @@ class Publisher:
 
         Says nothing on the bus: who hears of figures hears of whole ones.
         """
-        async with fenced(self._database, claim) as connection:
+        async with fenced(self._database, claim, alone=False) as connection:
             figures = Figures(connection, claim)
             standing = await figures.standing()
             currency = standing.chosen or standing.known or covered.currency

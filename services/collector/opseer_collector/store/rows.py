@@ -17,9 +17,9 @@ _OF = "account_id, source, connection_id"
 _TRANSACTIONS: Final = f"""
     INSERT INTO collector.balance_transaction ({_OF}, fence, id, created, amount_minor,
         fee_minor, net_minor, currency, exchange_rate, category, type, source_id)
-    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bigint[], $7::bigint[],
-        $8::bigint[], $9::bigint[], $10::text[], $11::numeric[], $12::text[],
-        $13::text[], $14::text[])
+    SELECT $1, $2, $3, $4, * FROM json_to_recordset($5::json) AS r(id text,
+        created bigint, amount bigint, fee bigint, net bigint, currency text,
+        exchange_rate numeric, category text, type text, source_id text)
     ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
         created = excluded.created, amount_minor = excluded.amount_minor,
         fee_minor = excluded.fee_minor, net_minor = excluded.net_minor,
@@ -30,8 +30,9 @@ _TRANSACTIONS: Final = f"""
 _CHARGES: Final = f"""
     INSERT INTO collector.charge ({_OF}, fence, id, created, amount_minor, currency,
         status, has_failure_balance_transaction, failure_code, customer)
-    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bigint[], $7::bigint[],
-        $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[])
+    SELECT $1, $2, $3, $4, * FROM json_to_recordset($5::json) AS r(id text,
+        created bigint, amount bigint, currency text, status text,
+        has_failure_balance_transaction boolean, failure_code text, customer text)
     ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
         created = excluded.created, amount_minor = excluded.amount_minor,
         currency = excluded.currency, status = excluded.status,
@@ -41,8 +42,9 @@ _CHARGES: Final = f"""
 _DISPUTES: Final = f"""
     INSERT INTO collector.dispute ({_OF}, fence, id, created, amount_minor, currency,
         status, reason, charge)
-    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bigint[], $7::bigint[],
-        $8::text[], $9::text[], $10::text[], $11::text[])
+    SELECT $1, $2, $3, $4, * FROM json_to_recordset($5::json) AS r(id text,
+        created bigint, amount bigint, currency text, status text, reason text,
+        charge text)
     ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
         created = excluded.created, amount_minor = excluded.amount_minor,
         currency = excluded.currency, status = excluded.status,
@@ -90,17 +92,6 @@ _READ: Final = f"""
     ON CONFLICT (run_id, fence, endpoint, until) DO UPDATE SET since = excluded.since
     """  # noqa: S608 - constants
 
-_TRANSACTION_FIELDS: Final = (
-    *("id", "created", "amount", "fee", "net", "currency", "exchange_rate"),
-    *("category", "type", "source_id"),
-)
-_CHARGE_FIELDS: Final = (
-    *("id", "created", "amount", "currency", "status"),
-    *("has_failure_balance_transaction", "failure_code", "customer"),
-)
-_DISPUTE_FIELDS: Final = (
-    *("id", "created", "amount", "currency", "status", "reason", "charge"),
-)
 _CHANGE_FIELDS: Final = ("event_id", "at", "position")
 _NAME_FIELDS: Final = ("kind", "id", "name", "email")
 _READ_FIELDS: Final = ("endpoint", "since", "until")
@@ -117,13 +108,15 @@ class Rows:
     async def store(self, claim: Claim, batch: Batch) -> None:
         """Store a batch. Overtaken where the claim is not ours any more."""
         async with fenced(self._database, claim, alone=False) as connection:
-            for statement, rows, fields in (
-                (_TRANSACTIONS, batch.transactions, _TRANSACTION_FIELDS),
-                (_CHARGES, batch.charges, _CHARGE_FIELDS),
-                (_DISPUTES, batch.disputes, _DISPUTE_FIELDS),
+            for statement, rows in (
+                (_TRANSACTIONS, {row.id: row for row in batch.transactions}),
+                (_CHARGES, {row.id: row for row in batch.charges}),
+                (_DISPUTES, {row.id: row for row in batch.disputes}),
             ):
-                columns = _columns(_unique(rows, ("id",)), fields)
-                await _run(connection, statement, claim, columns)
+                if rows:
+                    await connection.execute(
+                        statement, *_of(claim), _json([*rows.values()])
+                    )
             names = _columns(_unique(batch.names, ("kind", "id")), _NAME_FIELDS)
             await _run(connection, _NAMES, claim, names)
             aside = _unique(batch.quarantined, ("endpoint", "object_id"))
@@ -150,16 +143,15 @@ async def _note(connection: Connection, claim: Claim, batch: Batch) -> None:
     """Note what was learned of the connection itself."""
     if not batch.permissions and batch.pace is None:
         return
-    pace = None if batch.pace is None else msgspec.json.encode(batch.pace).decode()
+    pace = None if batch.pace is None else _json(batch.pace)
     await connection.execute(
         """
         UPDATE collector.connection
         SET permissions = permissions || $4::jsonb, pace = coalesce($5::jsonb, pace)
         WHERE (account_id, source, connection_id) = ($1, $2, $3)
         """,
-        *(claim.account_id, claim.source, claim.connection_id),
-        msgspec.json.encode(batch.permissions).decode(),
-        pace,
+        *_of(claim)[:3],
+        *(_json(batch.permissions), pace),
     )
 
 
@@ -174,7 +166,7 @@ async def _run(
     if columns[0]:
         await connection.execute(
             statement,
-            *(claim.account_id, claim.source, claim.connection_id, claim.fence),
+            *_of(claim),
             *more,
             *columns,
         )
@@ -190,5 +182,9 @@ def _columns(rows: Sequence[Any], fields: Sequence[str]) -> list[list[Any]]:
     return [[getattr(row, name) for row in rows] for name in fields]
 
 
-def _json(value: msgspec.Struct) -> str:
+def _of(claim: Claim) -> tuple[object, ...]:
+    return claim.account_id, claim.source, claim.connection_id, claim.fence
+
+
+def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()

@@ -12,6 +12,7 @@ import msgspec
 
 from opseer_collector.domain.fetching import Request
 from opseer_collector.domain.records import Batch, Quarantined
+from opseer_collector.domain.windows import EVENTS_KEPT
 from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.decode import Reader, put_aside
 from opseer_collector.providers.stripe.errors import (
@@ -45,6 +46,7 @@ _WITH_DISCOUNTS: Final = ("data.discounts", "data.items.data.discounts")
 _SINGLE: Final = ("discounts", "items.data.discounts")
 _FAT_PAGE: Final = "50"
 _PLAIN_PAGE: Final = "100"
+_LONGEST_PERIOD: Final = 400 * 86_400
 
 Fields = dict[str, Any]
 
@@ -238,7 +240,9 @@ class Billing:
 
         async def read(subscription: str, items: frozenset[str]) -> None:
             try:
-                found.update(usage_from(await self._invoices(subscription), items))
+                found.update(
+                    usage_from(await self._invoices(subscription, items), items)
+                )
             except PermissionMissingError:
                 self.found.missing.add("invoices")
             except (ShapeError, UnreadableError) as error:
@@ -252,9 +256,15 @@ class Billing:
                 group.create_task(read(subscription, items))
         return found
 
-    async def _invoices(self, subscription: str) -> list[Fields]:
-        """Read a subscription's invoices, newest first, as far as they are needed."""
+    async def _invoices(self, subscription: str, items: frozenset[str]) -> list[Fields]:
+        """Read a subscription's invoices, newest first, as far as they are needed.
+
+        That is until each of `items` is charged by one from before the days shown,
+        whatever this run's events are; the longest period is a year or so.
+        """
+        oldest = int((self._request.now - EVENTS_KEPT).timestamp())
         found: list[Fields] = []
+        waiting = set(items)
         params = {"limit": "10", "subscription": subscription}
         place = Place("/v1/invoices", "invoices")
         async for page in pages(self._client, place, params):
@@ -262,7 +272,10 @@ class Billing:
                 fields: Fields = msgspec.json.decode(raw)
                 await self._follow_lines(fields)
                 found.append(fields)
-                if finalised_at(node(fields, "invoice")) < self._request.events_since:
+                at = finalised_at(node(fields, "invoice"))
+                if at < oldest:
+                    waiting -= usage_from([fields], items).keys()
+                if not waiting or at < oldest - _LONGEST_PERIOD:
                     return found
         return found
 

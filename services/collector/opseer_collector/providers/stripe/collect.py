@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import aiohttp
@@ -25,7 +25,6 @@ from opseer_collector.domain.records import (
     Dispute,
     Fetched,
     Name,
-    Quarantined,
     Window,
 )
 from opseer_collector.providers.stripe.billing import Billing
@@ -136,13 +135,8 @@ class _Fetch:
         currencies = await self._balance()
         self._intake.began(currencies)
         await self._tell("connecting", _WHOLE)
-        transactions, charges = self._transactions(), self._charges()
-        # The newest days first: they are what people look at.
-        await _all_at_once(transactions.newest(), charges.newest())
-        await _all_at_once(
-            *(transactions.rest(), charges.rest(), self._disputes().all()),
-            *(self._billing(), self._probes()),
-        )
+        newest: list[_Walking[Any]] = [self._transactions(), self._charges()]
+        await _all_at_once(*(one.read() for one in newest), self._others(newest))
         if not self._billed.tiers.readable:
             self._permissions["prices"] = "missing"
         return Fetched(
@@ -151,6 +145,12 @@ class _Fetch:
             live_lists=frozenset(self._live_lists),
             lacking=self._lacking,
         )
+
+    async def _others(self, newest: Sequence[_Walking[Any]]) -> None:
+        """Read what people do not look at first, once the newest days are read."""
+        for one in newest:
+            await one.newest.wait()
+        await _all_at_once(self._disputes().read(), self._billing(), self._probes())
 
     async def _balance(self) -> frozenset[str]:
         """Return the currencies of the balance, and check the key and its mode."""
@@ -338,34 +338,22 @@ class _Fetch:
 
 
 class _Walking(Generic[T]):
-    """One list over the window of a run: its newest days, then the rest."""
+    """One list over the window of a run, the newest days first."""
 
     def __init__(self, fetch: _Fetch, permission: str, listing: Listing[T]) -> None:
         self._fetch = fetch
         self._permission = permission
         self._endpoint = listing.endpoint
         self._walk = fetch.walk(listing)
-        self._readable = True
+        self.newest = self._walk.newest
 
-    async def newest(self) -> None:
-        """Read down to where the newest days begin."""
-        self._readable = await self._fetch.permitted(
-            self._permission, self._walk.newest(*self._fetch.window())
+    async def read(self) -> None:
+        """Read it."""
+        readable = await self._fetch.permitted(
+            self._permission, self._walk.run(*self._fetch.window())
         )
-
-    async def rest(self) -> None:
-        """Read the rest."""
-        if self._readable:
-            self._readable = await self._fetch.permitted(
-                self._permission, self._walk.rest()
-            )
-        whole = self._readable and self._walk.whole
-        await self._fetch.walked(self._endpoint, whole=whole)
-
-    async def all(self) -> None:
-        """Read everything."""
-        await self.newest()
-        await self.rest()
+        self.newest.set()
+        await self._fetch.walked(self._endpoint, whole=readable and self._walk.whole)
 
 
 async def _all_at_once(*work: Coroutine[Any, Any, None]) -> None:

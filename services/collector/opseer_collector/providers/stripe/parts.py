@@ -17,7 +17,7 @@ PAGE: Final = 100
 _MOST_PAGES: Final = 30
 _FEWEST_PAGES: Final = 8
 _HURRIED_PAGES: Final = 2
-_SHARED_PAGES: Final = 4
+_SHARED_PAGES: Final = 3
 _SNUG: Final = 0.93
 """A part a little shorter than whole pages of it seldom needs one page more."""
 
@@ -64,13 +64,17 @@ class Part:
 class Unread:
     """A window: its parts, newest first, and what no part has taken yet."""
 
-    def __init__(self, since: int, until: int, known: Sequence[Window]) -> None:
-        """Take [since, until) but for the `known` windows as unread."""
+    def __init__(
+        self, since: int, until: int, wanted: int, known: Sequence[Window]
+    ) -> None:
+        """Take [since, until) but for the `known` windows as unread.
+
+        What was created from `wanted` on is read first, and by all at once.
+        """
         self._since, self._until = since, until
         self._parts = [_read(window) for window in known if window.since < until]
         self._gaps = _gaps(since, until, known)
-        self.stop: int | None = None
-        """Below this instant nothing is cut; None: everything is."""
+        self._wanted = wanted
 
     def newest(self) -> Part | None:
         """Take the newest gap as a part; None where everything is read."""
@@ -79,17 +83,12 @@ class Unread:
         since, until = self._gaps.pop(0)
         return self._add(Part(since, until))
 
-    def put_back(self, part: Part) -> None:
-        """Leave what a part has not read to be cut."""
+    def shorten(self, part: Part, side_by_side: int) -> None:
+        """Leave the older side of what a part has still to read to be cut."""
         self._gaps.insert(0, (part.since, min(part.at + 1, part.until)))
-        part.since = self._gaps[0][1]
-
-    def extend(self, part: Part, side_by_side: int) -> bool:
-        """Lengthen a part that was put back; False where nothing is to be cut now."""
         found = self._take(side_by_side)
         if found is not None:
             part.since = found[0]
-        return found is not None
 
     def cut(self, side_by_side: int) -> Part | None:
         """Return a new part of the newest that nobody reads."""
@@ -138,11 +137,10 @@ class Unread:
         if not self._gaps:
             return None
         low, high = self._gaps[0]
-        if self.stop is not None:
-            if high <= self.stop:
-                return None
-            low = max(low, self.stop)
-        seconds = self._length(high - low, side_by_side)
+        hurried = high > self._wanted
+        if hurried:
+            low = max(low, self._wanted)
+        seconds = self._length(high - low, side_by_side, hurried=hurried)
         since = high - seconds if high - low > seconds * 5 // 4 else low
         if since > self._gaps[0][0]:
             self._gaps[0] = (self._gaps[0][0], since)
@@ -150,11 +148,11 @@ class Unread:
             self._gaps.pop(0)
         return since, high
 
-    def _length(self, seconds: int, side_by_side: int) -> int:
+    def _length(self, seconds: int, side_by_side: int, *, hurried: bool) -> int:
         """Return how many of the next `seconds` make a part."""
         page = self._seconds_per_page()
         share = seconds / page / side_by_side
-        if self.stop is not None:
+        if hurried:
             return max(1, int(max(_HURRIED_PAGES, share) * page * _SNUG))
         return max(1, int(min(_MOST_PAGES, max(_FEWEST_PAGES, share)) * page))
 

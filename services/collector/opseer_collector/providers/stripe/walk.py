@@ -10,6 +10,7 @@ leaves unknown.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from opseer_collector.providers.stripe.shapes import ShapeError
 
 _MOST_PAGES: Final = 10_000
 _TELL_SECONDS: Final = 0.2
+_STORED_LATER: Final = 3
 
 T = TypeVar("T")
 
@@ -90,12 +92,12 @@ class Listing(Generic[T]):
 
 @dataclass(slots=True)
 class _Chain:
-    """A part and the pages that come of it, which may be left and taken up again."""
+    """A part and the pages that come of it."""
 
     part: Part
     params: dict[str, str | Sequence[str]]
     pages: AsyncGenerator[_ListPage, None]
-    storing: asyncio.Task[None] | None = None
+    storing: deque[asyncio.Task[None]] = field(default_factory=deque)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class _Page(Generic[T]):
 
 
 class Walk(Generic[T]):
-    """Reads one listing over a window: `newest`, then `rest`; or all by `run`."""
+    """Reads one listing over a window."""
 
     def __init__(
         self,
@@ -126,65 +128,49 @@ class Walk(Generic[T]):
         self._reader = reader
         self._told = told
         self._known = known
-        self._unread = Unread(0, 0, ())
-        self._first: _Chain | None = None
+        self._wanted = 0
+        self._unread = Unread(0, 0, 0, ())
         self._active = 0
         self._told_at = 0.0
+        self.newest = asyncio.Event()
         self.whole = True
         """False once something of the window stays unknown."""
 
-    async def run(self, since: int, until: int) -> None:
-        """Read everything created in [since, until)."""
-        await self.newest(since, until, until)
-        await self.rest()
+    async def run(self, since: int, until: int, wanted: int | None = None) -> None:
+        """Read everything created in [since, until), first what is `wanted`.
 
-    async def newest(self, since: int, until: int, wanted: int) -> None:
-        """Begin to read [since, until): the first page, and on down to `wanted`."""
-        self._unread = Unread(since, until, self._known)
-        self._unread.stop = max(wanted, since)
+        `newest` is set once everything created from `wanted` on is stored.
+        """
+        self._wanted = until if wanted is None else max(wanted, since)
+        self._unread = Unread(since, until, self._wanted, self._known)
         part = self._unread.newest()
-        if part is None:
-            await self._tell(last=True)
-            return
-        # The first page tells how close the rows lie: few rows need no more calls.
-        chain = self._chain(part)
-        async with asyncio.TaskGroup() as group:
-            if await self._read_page(chain, group):
-                self._unread.put_back(part)
-                self._first = chain
-        await self._read_side_by_side()
-
-    async def rest(self) -> None:
-        """Read what is left."""
-        self._unread.stop = None
-        await self._read_side_by_side()
+        if part is not None:
+            async with asyncio.TaskGroup() as group:
+                await self._read_first(self._chain(part), group)
+        self._note_newest()
         await self._tell(last=True)
 
-    async def _read_side_by_side(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            self._start_more(group)
+    async def _read_first(self, chain: _Chain, group: asyncio.TaskGroup) -> None:
+        """Read one page: it tells how close the rows lie, and so what to share."""
+        if await self._read_page(chain, group):
+            self._unread.shorten(chain.part, self._most())
+            chain.params["created[gte]"] = str(chain.part.since)
+            self._active += 1
+            group.create_task(self._read(chain, group))
+        self._start_more(group)
+
+    def _most(self) -> int:
+        return self._client.in_flight(self._listing.place)
 
     def _start_more(self, group: asyncio.TaskGroup) -> None:
         """Begin further parts while the pace has room for them."""
-        most = max(1, self._client.in_flight(self._listing.place))
+        most = self._most()
         while self._active < most:
-            chain = self._next_chain(most)
-            if chain is None:
+            part = self._unread.cut(most) or self._unread.halve()
+            if part is None:
                 return
             self._active += 1
-            group.create_task(self._read(chain, group))
-
-    def _next_chain(self, most: int) -> _Chain | None:
-        """Return what to read next; the first page's chain goes on where it is."""
-        if self._first is not None:
-            first = self._first
-            if not self._unread.extend(first.part, most):
-                return None
-            self._first = None
-            first.params["created[gte]"] = str(first.part.since)
-            return first
-        part = self._unread.cut(most) or self._unread.halve()
-        return None if part is None else self._chain(part)
+            group.create_task(self._read(self._chain(part), group))
 
     def _chain(self, part: Part) -> _Chain:
         params: dict[str, str | Sequence[str]] = {
@@ -205,33 +191,33 @@ class Walk(Generic[T]):
         self._start_more(group)
 
     async def _read_page(self, chain: _Chain, group: asyncio.TaskGroup) -> bool:
-        """Read one page, store it while the next one is asked for; False at the end."""
+        """Read one page, store it while the next ones are asked for; False at the end."""
         part = chain.part
         try:
             page = await anext(chain.pages)
         except UnreadableError as error:
-            await self._stored(chain)
+            await self._stored(chain, but=0)
             await self._lose(part, error)
             return False
         read = self._decoded(page.data, part)
         more = page.has_more and (read.oldest is None or read.oldest >= part.since)
         part.took(len(page.data), read.oldest, more=more)
-        await self._stored(chain)
-        chain.storing = group.create_task(self._store(read, part, part.at))
+        await self._stored(chain, but=_STORED_LATER)
+        chain.storing.append(group.create_task(self._store(read, part, part.at)))
         if not more:
             await chain.pages.aclose()
-            await self._stored(chain)
         return more
 
-    async def _stored(self, chain: _Chain) -> None:
-        """Wait until the page before was stored."""
-        if chain.storing is not None:
-            await chain.storing
+    async def _stored(self, chain: _Chain, *, but: int) -> None:
+        """Wait until all pages but the last few were stored."""
+        while len(chain.storing) > but:
+            await chain.storing.popleft()
 
     async def _store(self, page: _Page[T], part: Part, at: int) -> None:
         window = part.window(self._listing.endpoint, at) if self.whole else None
         await self._listing.keep(page.rows, page.aside, window)
         part.stored = min(part.stored, at)
+        self._note_newest()
         await self._tell()
 
     def _decoded(self, page: list[msgspec.Raw], part: Part) -> _Page[T]:
@@ -271,6 +257,10 @@ class Walk(Generic[T]):
         )
         part.lost = True
         await self._listing.keep((), (gap,), None)
+
+    def _note_newest(self) -> None:
+        if not self.newest.is_set() and self._unread.covered()[1] <= self._wanted:
+            self.newest.set()
 
     async def _tell(self, *, last: bool = False) -> None:
         """Tell how far it is, unless that was told just now."""
