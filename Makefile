@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 PLACE := $(VENV)/.place
 MOVED := $(subst =$(CURDIR)=,,=$(shell cat $(PLACE) 2>/dev/null)=)
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+# Two workers: each has its own servers, and a module's tests stay together.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadscope
 COMPOSE := docker compose --file deploy/compose.yaml
 
 .PHONY: help
@@ -28,11 +30,11 @@ demo: install ## The same with a made-up company; ONCE=1 stops after the report
 
 .PHONY: test
 test: $(VENV)/.dev ## Tests on embedded NATS and Postgres
-	@exec $(BIN)/pytest -m "not deep and not docker"
+	@exec $(PYTEST) -m "not deep and not docker"
 
 .PHONY: test-deep
 test-deep: $(VENV)/.dev ## All tests with the full counts
-	@exec $(BIN)/pytest -m "not docker"
+	@exec $(PYTEST) -m "not docker"
 
 # The servers of compose.yaml with fresh data, reached by ports of their own.
 TEST_COMPOSE := $(COMPOSE) --file deploy/compose.test.yaml --project-name opseer-test

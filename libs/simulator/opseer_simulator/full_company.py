@@ -21,9 +21,6 @@ from opseer_simulator.timeline import DAY, HOUR
 _EARLY = 3 * DAY
 _LATE = 76 * DAY
 _APART = 9 * HOUR
-_EARLY_ONLY = frozenset({"many_items"})
-"""Events show the first ten items: nothing may happen to more in the last 30 days."""
-
 _POUNDS_KEPT = 70 * DAY
 _SALE_EVERY = 37 * HOUR
 _PURCHASE = 12_340
@@ -53,9 +50,7 @@ class FullCompany:
             for name, story in FullStories(self.office, self.assortment).all()
             if name not in without
         }
-        self._stories.tell_all(
-            {story: 1 for name, story in further.items() if name not in _EARLY_ONLY}
-        )
+        self._stories.tell_all(dict.fromkeys(further.values(), 1))
         self.told = {**further, **dict(self._stories.all())}
         told = list(self.told.values())
         if "pounds_kept" not in without:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -291,9 +291,7 @@ class _Storing:
             await asyncio.sleep(_GATHER_SECONDS)
             async with self._one_at_a_time:
                 self._waiting = []
-                if self._failed is not None:
-                    raise self._failed
-                await self._rows.store(self._claim, merged([one for one, _ in taken]))
+                await self._store([one for one, _ in taken])
         except BaseException as error:
             # What comes after must not be stored without this.
             self._failed = self._failed or error
@@ -304,6 +302,11 @@ class _Storing:
         for _, stored in taken:
             if not stored.done():
                 stored.set_result(None)
+
+    async def _store(self, batches: Sequence[Batch]) -> None:
+        if self._failed is not None:
+            raise self._failed
+        await self._rows.store(self._claim, merged(batches))
 
 
 class _Intake:

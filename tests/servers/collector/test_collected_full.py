@@ -21,23 +21,13 @@ if TYPE_CHECKING:
 
     from opseer_common.testing.sealed import SealedConnection
 
-LATER = frozenset(
-    {
-        # The collector does not read customers' own discounts yet.
-        *("customer_coupon", "customer_coupon_later"),
-        # Invoices of ended subscriptions are not read, so that usage is missing there.
-        "metered_leaves",
-        # The engine takes these for customers who paid before, or for new ones.
-        *("trial_pauses_and_resumes", "free_month"),
-    }
-)
 NO_RATE = frozenset({"never_paid_currency"})
 """Left out so that every day is complete."""
 
 
 def founded(epoch: date) -> Office:
     """Return the company without what is not compared."""
-    return FullCompany(4, epoch, 10, LATER | NO_RATE).office
+    return FullCompany(4, epoch, 10, NO_RATE).office
 
 
 async def computed(database: FreshDatabase, of: SealedConnection) -> Figures:

@@ -43,17 +43,6 @@ from opseer_simulator.truth import Truth
 KEY = "rk_" + "test_" + "Full" * 5
 NOW = datetime(2026, 11, 24, 15, 7, tzinfo=UTC)
 EPOCH = date(2026, 7, 12)
-LATER = frozenset(
-    {
-        # The collector does not read customers' own discounts yet.
-        *("customer_coupon", "customer_coupon_later"),
-        # Invoices of ended subscriptions are not read, so that usage is missing there.
-        "metered_leaves",
-        # The engine takes these for customers who paid before, or for new ones.
-        *("trial_pauses_and_resumes", "free_month"),
-    }
-)
-"""Stories that are not compared until the product knows of them."""
 CATEGORIES = (
     *("new", "expansion", "contraction", "churned", "net"),
     "of_which_reactivation",
@@ -177,7 +166,7 @@ async def collected(seed: int, timezone: str = "UTC", version: str = BASIL) -> A
         seed,
         EPOCH,
         now=lambda: NOW,
-        script=lambda: FullCompany(seed, EPOCH, 12, LATER).office,
+        script=lambda: FullCompany(seed, EPOCH, 12).office,
         event_version=version,
     )
     intake = Intake()

@@ -13,6 +13,7 @@ from opseer_common.contracts.subscription import (
     SubscriptionChange,
 )
 from opseer_mrr.domain.computation import past_customers
+from opseer_mrr.domain.former import has_paid
 from opseer_mrr.domain.policy import PRESETS, Policy
 
 DAY = 86_400
@@ -59,6 +60,35 @@ def test_a_trial_is_no_payment(ended: Build) -> None:
     assert not knows(ended(trial_end=START - 5 * DAY))
     assert not knows(ended(trial_end=START - 10 * DAY))
     assert knows(ended(trial_end=START - 12 * DAY))
+
+
+def test_free_time_given_later_is_no_first_trial(ended: Build) -> None:
+    """Who ended in a free month paid before it: that trial began after the start."""
+    month = {"trial_start": START - 20 * DAY, "trial_end": START - 5 * DAY}
+    assert knows(ended(**month, created=START - 50 * DAY))
+    assert not knows(ended(**month, created=START - 20 * DAY))
+
+
+@pytest.mark.parametrize(
+    ("state", "paid"),
+    [
+        ({"status": "unpaid"}, True),
+        ({"pause_behavior": "void"}, True),
+        ({"status": "paused"}, True),
+        # A trial that ended without a payment method.
+        ({"status": "paused", "trial_end": START - 5 * DAY}, False),
+        ({"status": "trialing", "trial_start": START - 50 * DAY}, False),
+        ({"status": "trialing", "trial_start": START - 5 * DAY}, True),
+        ({"status": "incomplete"}, False),
+        ({"status": "unpaid", "price": {"unit_amount": "0"}}, False),
+    ],
+)
+def test_what_is_worth_nothing_now_may_have_been_paid(
+    subscription: Build, state: dict[str, Any], paid: bool
+) -> None:
+    """Stopped after it was paid, or given free time; not one that never began."""
+    stopped = subscription(created=START - 50 * DAY, **state)
+    assert has_paid(stopped, OPSEER, START) is paid
 
 
 def test_what_was_free_is_no_payment(ended: Build) -> None:

@@ -88,7 +88,7 @@ def test_every_day_is_the_ledgers(seed: int, timezone: str) -> None:
     books = simulation.books()
     account = _Account(books)
     shown = [*account.live, *account.ended]
-    known = Known(discounts=discount_index(shown, account.events))
+    known = Known(discounts=discount_index(shown, account.events, {}))
     live = [subscription_from(fields, known) for fields in account.live]
     ended = [subscription_from(fields, known) for fields in account.ended]
     changes = [

@@ -93,7 +93,9 @@ class Item(msgspec.Struct, frozen=True):
 class Subscription(msgspec.Struct, frozen=True):
     """A subscription's whole state at one instant.
 
-    `status` is the provider's word. `past_due_since` is known only where an event
+    `status` is the provider's word. `customer_discounts` are the customer's own, of
+    which those between `start` and `end` apply, and only where `discounts` is empty;
+    None is for ever. `past_due_since` is known only where an event
     said it. `items_complete` is False where nested items could not all be read.
     """
 
@@ -121,8 +123,9 @@ class Subscription(msgspec.Struct, frozen=True):
 class SubscriptionChange(msgspec.Struct, frozen=True):
     """One provider event about a subscription: its states around `at`.
 
-    `kind` is created, updated, deleted, paused or resumed. `before` is None where the
-    provider does not say what was. `position` orders events of one second: lower
+    `kind` is created, updated, deleted, paused or resumed, or customer_discount: then
+    `after` tells in `customer_discounts` what came or went, and is no state otherwise.
+    `before` is None where the provider does not say what was. `position` orders events of one second: lower
     applies first (Stripe: reversed list order, created before updated before deleted).
     """
 

@@ -73,7 +73,7 @@ class Request:
     now: datetime
     newest: int | None = None
     read: Sequence[Window] = ()
-    pace: Mapping[str, float] = field(default_factory=dict)
+    pace: Mapping[str, int] = field(default_factory=dict)
 
 
 class Intake(Protocol):

@@ -14,7 +14,7 @@ import msgspec
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
 
 
-class BalanceTransaction(msgspec.Struct, frozen=True):
+class BalanceTransaction(msgspec.Struct, frozen=True, gc=False):
     """A movement of the balance: + in, - out; `category` is reporting_category."""
 
     id: str
@@ -29,7 +29,7 @@ class BalanceTransaction(msgspec.Struct, frozen=True):
     source_id: str | None
 
 
-class Charge(msgspec.Struct, frozen=True):
+class Charge(msgspec.Struct, frozen=True, gc=False):
     """One attempt to take money."""
 
     id: str
@@ -42,7 +42,7 @@ class Charge(msgspec.Struct, frozen=True):
     customer: str | None
 
 
-class Dispute(msgspec.Struct, frozen=True):
+class Dispute(msgspec.Struct, frozen=True, gc=False):
     """A complaint, of whatever status."""
 
     id: str
@@ -93,7 +93,8 @@ class Batch:
     """What is stored together. Each of `ended` has its `ended_at`.
 
     With it each of `read` is stored whole. `permissions` are those just learned, and
-    `pace` the rates that the provider's refusals have left, if it changed.
+    `pace` the rates that the provider's refusals have left, if they changed: calls per
+    1,000 seconds by endpoint, '' for all.
     """
 
     transactions: Sequence[BalanceTransaction] = ()
@@ -106,7 +107,7 @@ class Batch:
     quarantined: Sequence[Quarantined] = ()
     read: Sequence[Window] = ()
     permissions: Mapping[str, str] = field(default_factory=dict)
-    pace: Mapping[str, float] | None = None
+    pace: Mapping[str, int] | None = None
 
 
 def merged(batches: Sequence[Batch]) -> Batch:

@@ -37,6 +37,11 @@ def daily_run(connection_id: UUID, due: datetime) -> UUID:
     return uuid5(connection_id, f"daily:{int(due.timestamp())}")
 
 
+def drift_run(daily: UUID) -> UUID:
+    """Return the id of the run that reads everything again after a daily one."""
+    return uuid5(daily, "drift")
+
+
 def settings_run(connection_id: UUID, settings_revision: int) -> UUID:
     """Return the id of the run that puts changed settings into effect."""
     return uuid5(connection_id, f"settings:{settings_revision}")

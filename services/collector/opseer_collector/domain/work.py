@@ -46,7 +46,7 @@ class Integration:
     timezone: str
     last_collected_at: datetime | None
     flagged: bool
-    pace: Mapping[str, float]
+    pace: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ CREATE TABLE collector.connection (
     flags text[] NOT NULL DEFAULT '{}',
     settlement_currency text,
     permissions jsonb NOT NULL DEFAULT '{}',
-    -- requests per second that the provider's refusals left us, by endpoint, '' for all
+    -- requests per 1,000 s that the provider's refusals left, by endpoint, '' for all
     pace jsonb NOT NULL DEFAULT '{}',
     revision bigint NOT NULL DEFAULT 0,
     -- fence of the newest run whose rows are published: the views show no later rows

@@ -72,7 +72,7 @@ class Connections:
         async with self._database.transaction(message.account_id) as connection:
             durable = message.durable(_SERVICE)
             if await inbox.is_new(connection, SCHEMA, durable, message.message_id):
-                await _line_up(connection, place, message.run_id, message.kind, now)
+                await line_up(connection, place, message.run_id, message.kind, now)
 
     async def start_rounds(self, now: datetime) -> int:
         """Put the daily runs that are due in line; return how many."""
@@ -114,7 +114,7 @@ class Connections:
                 next_round(now, zone(timezone), place.account_id, place.source),
             )
             run_id = daily_run(place.connection_id, due)
-            await _line_up(connection, place, run_id, "daily", now)
+            await line_up(connection, place, run_id, "daily", now)
         return True
 
     async def sweep(self, now: datetime) -> int:
@@ -221,10 +221,10 @@ async def _begin(
         """,
         *_ids(place),
     )
-    await _line_up(connection, place, run_id, "first", now)
+    await line_up(connection, place, run_id, "first", now)
 
 
-async def _line_up(
+async def line_up(
     connection: Connection, place: Place, run_id: UUID, kind: RunKind, now: datetime
 ) -> None:
     """Insert a run of a known connection, once."""
@@ -267,7 +267,7 @@ async def _apply_settings(
     )
     if not open_run:
         run_id = settings_run(place.connection_id, revision)
-        await _line_up(connection, place, run_id, "recompute", now)
+        await line_up(connection, place, run_id, "recompute", now)
 
 
 async def _purge(connection: Connection, place: Place) -> None:

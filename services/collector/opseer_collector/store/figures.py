@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -191,8 +191,11 @@ class Figures:
         facts: Facts,
         currency: str | None,
         as_of: datetime,
-    ) -> None:
-        """Replace the daily rows: those of other days go."""
+    ) -> bool:
+        """Replace the daily rows: those of other days go.
+
+        Tell whether a day that had been complete now has other figures.
+        """
         await self._connection.execute(
             f"""
             DELETE FROM collector.revenue_daily_cache
@@ -201,13 +204,30 @@ class Figures:
             *(*self._of, days.first, days.last),
         )
         if currency is None:
-            return
+            return False
         rows = daily_rows(
             days, bounds(days, tz), facts, currency, await self._rates(), as_of
         )
+        known = await self._complete_before(currency, tz)
         await self._connection.executemany(
             _CACHE, [(*self._of, *_values(row, currency, tz, as_of)) for row in rows]
         )
+        return any(known.get(row.day, _settled(row)) != _settled(row) for row in rows)
+
+    async def _complete_before(
+        self, currency: str, tz: ZoneInfo
+    ) -> dict[date, tuple[int | None, ...]]:
+        """Return the figures of complete days, as they are before they are replaced."""
+        rows = await self._connection.fetch(
+            f"""
+            SELECT day, net_revenue_minor, charges_count, charges_amount_minor,
+                   refunds_count, refunds_amount_minor, disputes
+            FROM collector.revenue_daily_cache
+            WHERE {OF} AND complete AND currency = $4 AND timezone = $5
+            """,  # noqa: S608 - a constant
+            *(*self._of, currency, str(tz)),
+        )
+        return {row["day"]: tuple(row)[1:] for row in rows}
 
 
 _CACHE: Final = """
@@ -226,6 +246,17 @@ _CACHE: Final = """
         unconverted = excluded.unconverted, timezone = excluded.timezone,
         complete = excluded.complete, reason = excluded.reason, as_of = excluded.as_of
     """
+
+
+def _settled(row: DailyRow) -> tuple[int | None, ...]:
+    """Return the figures that never change once a day is over.
+
+    A charge may fail days after it was made, so failed payments are none of them.
+    """
+    return (
+        *(row.net_revenue, row.charges_count, row.charges_amount),
+        *(row.refunds_count, row.refunds_amount, row.disputes),
+    )
 
 
 def _values(

@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from opseer_collector.domain.records import Fetched
-from opseer_collector.domain.rounds import next_round
+from opseer_collector.domain.rounds import drift_run, next_round
 from opseer_collector.domain.windows import KEPT, bounds, window
 from opseer_collector.domain.work import Claim, Covered, Reading
+from opseer_collector.store.connections import Place, line_up
 from opseer_collector.store.figures import OF, Figures, Standing, missing
 from opseer_collector.store.runs import SCHEMA, fenced
 from opseer_common import outbox
@@ -113,8 +114,10 @@ class _Publication:
         candidates = frozenset[str]() if fetched is None else fetched.currencies
         currency = await self._figures.currency(standing, candidates)
         facts = await self._figures.facts(bounds(days, standing.tz), permissions)
-        await self._figures.cache(days, standing.tz, facts, currency, as_of)
+        drifted = await self._figures.cache(days, standing.tz, facts, currency, as_of)
         flags = await self._flags(standing, permissions, fetched)
+        if await self._has_drift(standing, drifted=drifted):
+            flags.append("drift")
         await self._end_run()
         revision = await self._close(
             standing, as_of, days, (currency, permissions, flags)
@@ -218,7 +221,25 @@ class _Publication:
         lacking = "permission" in standing.flags if fetched is None else fetched.lacking
         if lacking or missing(permissions):
             flags.add("permission")
-        return sorted(flags)
+        return list(flags)
+
+    async def _has_drift(self, standing: Standing, *, drifted: bool) -> bool:
+        """Tell whether days changed that were over; if so, have all read again.
+
+        A daily round reads the last days a second time, which finds that out; it stays
+        told until a later round agrees.
+        """
+        match self._claim.kind:
+            case "first":
+                return False
+            case "daily":
+                if drifted:
+                    run_id = drift_run(self._claim.run_id)
+                    place = Place(*self._of)
+                    await line_up(self._connection, place, run_id, "refresh", self._now)
+                return drifted
+            case _:
+                return "drift" in standing.flags
 
     async def _end_run(self) -> None:
         await self._connection.execute(
@@ -256,7 +277,7 @@ class _Publication:
             WHERE {OF} RETURNING revision
             """,  # noqa: S608 - a constant
             *(*self._of, standing.settings_revision, as_of, days.first, currency),
-            *(msgspec.json.encode(permissions).decode(), flags),
+            *(msgspec.json.encode(permissions).decode(), sorted(flags)),
         )
         await self._connection.execute(
             f"""

@@ -118,7 +118,7 @@ class Runs:
             )
         if row is None:
             return None
-        pace = msgspec.json.decode(row["pace"], type=dict[str, float])
+        pace = msgspec.json.decode(row["pace"], type=dict[str, int])
         return Integration(**{**dict(row), "pace": pace})
 
     async def windows_read(self, claim: Claim, until: datetime) -> list[Window]:

@@ -22,13 +22,14 @@ import msgspec
 from opseer_common.contracts.message import Source
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
 from opseer_common.days import DayRange, day_of, last_days, zone
+from opseer_mrr.domain.former import paid_before_end
 from opseer_mrr.domain.movements import MISSED_EVENT, compute_movements
 from opseer_mrr.domain.plans import PlanRow, compute_plans
 from opseer_mrr.domain.policy import Policy, policy_from
 from opseer_mrr.domain.rates import RateTable
 from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
 from opseer_mrr.domain.snapshot import Snapshot, compute_snapshot
-from opseer_mrr.domain.timeline import dated, paid_before_end
+from opseer_mrr.domain.timeline import dated
 
 DAYS = 31
 BEFORE_HISTORY = "BEFORE_HISTORY"

@@ -28,6 +28,7 @@ from opseer_mrr.domain.drafts import (
     minor,
     window_of,
 )
+from opseer_mrr.domain.former import has_paid
 from opseer_mrr.domain.normalise import arithmetic
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.rates import RateTable, converted
@@ -37,8 +38,6 @@ from opseer_mrr.domain.standing import standing
 from opseer_mrr.domain.timeline import build_timelines
 
 MISSED_EVENT = "MISSED_EVENT"
-# States whose MRR at the opening is nil but was not always.
-_FORMER = frozenset({"unpaid", "paused", "grace_over"})
 
 
 @dataclass(slots=True)
@@ -89,7 +88,7 @@ def compute_movements(  # noqa: PLR0913 - the inputs of the figures, all named
     window = window_of(days, tz, now)
     lines = list(build_timelines(live, changes, policy, window.start, window.now))
     courses = [course_of(line, policy, window) for line in lines]
-    book = _opened(courses, past_customers)
+    book = _opened(courses, past_customers, policy, window.start - 1)
     flaws = _flaws(courses)
     for line in lines:
         for at in line.missed:
@@ -132,13 +131,15 @@ class _Day:
     without_rate: bool
 
 
-def _opened(courses: Iterable[Course], past_customers: Iterable[str]) -> _Book:
-    """Return where things stand before the first day."""
+def _opened(
+    courses: Iterable[Course], past_customers: Iterable[str], policy: Policy, at: int
+) -> _Book:
+    """Return where things stand before the first day, at the instant `at`."""
     book = _Book(former=set(past_customers))
     for course in courses:
-        found = course.opening[1]
+        state, found = course.opening
         amount = minor(course.opening)
-        if found is not None and (amount or found.standing in _FORMER):
+        if amount or (state is not None and has_paid(state, policy, at)):
             book.former.add(course.customer)
         if found is not None and amount:
             _move(book, course.customer, found.currency, 0, amount)

@@ -65,7 +65,7 @@ def worth(
     amounts = [
         _licensed(item, currency, policy, at, trace) for item in subscription.items
     ]
-    for discount in applied(subscription):
+    for discount in applied(subscription, at):
         if in_force(discount, policy, at):
             _subtract(amounts, discount, subscription, policy)
             if trace is not None:
@@ -87,7 +87,7 @@ def worth(
         licensed=licensed,
         usage=total - licensed,
         items=tuple(zip(ids, shares(exact, total), strict=True)),
-        reason=_reason(subscription),
+        reason=_reason(subscription, at),
     )
 
 
@@ -238,7 +238,7 @@ def _without_tax(amount: Fraction, item: Item) -> Fraction:
     return amount * Fraction(_HUNDRED, _HUNDRED + tax) if tax else amount
 
 
-def _reason(subscription: Subscription) -> str | None:
+def _reason(subscription: Subscription, at: int) -> str | None:
     """Return why the worth is not wholly known, None where it is."""
     if not subscription.items_complete:
         return NO_ITEMS
@@ -246,7 +246,7 @@ def _reason(subscription: Subscription) -> str | None:
         metered = item.price.usage_type == "metered"
         if not metered and not _is_priced(item.price, subscription.currency):
             return NO_PRICE
-    listed = [*applied(subscription)]
+    listed = [*applied(subscription, at)]
     for item in subscription.items:
         listed.extend(item.discounts)
     unknown = any(discount.duration == "unknown" for discount in listed)

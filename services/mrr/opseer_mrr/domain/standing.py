@@ -90,18 +90,27 @@ def in_force(discount: Discount, policy: Policy, at: int) -> bool:
     return discount.end is None or at < discount.end
 
 
-def applied(subscription: Subscription) -> tuple[Discount, ...]:
-    """Return the discounts of the whole subscription, else the customer's."""
-    return subscription.discounts or subscription.customer_discounts
+def applied(subscription: Subscription, at: int) -> tuple[Discount, ...]:
+    """Return the discounts of the whole subscription, else its customer's at `at`.
+
+    The customer's are those of all time; of one second, what comes then is there.
+    """
+    return subscription.discounts or tuple(
+        one
+        for one in subscription.customer_discounts
+        if (one.start is None or one.start <= at) and (one.end is None or at < one.end)
+    )
 
 
 def turning_points(subscription: Subscription, policy: Policy) -> Iterator[int]:
     """Yield the instants at which the state's worth may change without an event."""
-    discounts = list(applied(subscription))
+    discounts = [*subscription.discounts, *subscription.customer_discounts]
     for item in subscription.items:
         discounts.extend(item.discounts)
         yield from (charge.at for charge in item.usage)
     yield from (one.end for one in discounts if one.end is not None)
+    customers = subscription.customer_discounts
+    yield from (one.start for one in customers if one.start is not None)
     if subscription.pause_resumes_at is not None:
         yield subscription.pause_resumes_at
     end = grace_end(subscription, policy)

@@ -17,7 +17,7 @@ from opseer_common.contracts.subscription import (
     Subscription,
     SubscriptionChange,
 )
-from opseer_mrr.domain.normalise import worth
+from opseer_mrr.domain.customer_discounts import CUSTOMER_DISCOUNT, with_history
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.snapshot import value
 
@@ -76,7 +76,8 @@ def build_timelines(
         own = by_id.pop(subscription.id, [])
         yield _timeline(own, subscription, policy, start, now)
     for own in by_id.values():
-        yield _timeline(own, None, policy, start, now)
+        if any(change.kind != CUSTOMER_DISCOUNT for change in own):
+            yield _timeline(own, None, policy, start, now)
 
 
 def changes_by_subscription(
@@ -102,9 +103,11 @@ def _timeline(
     now: int,
 ) -> Timeline:
     """Join one subscription's changes and live state."""
+    beside, changes = _parted(changes)
     if live is not None:
         live = _since(live, changes)
-    known = live or changes[-1].after
+    known = with_history(live or changes[-1].after, (*beside, *changes))
+    live = known if live is not None else None
     opening = live if not changes else _before_first(changes[0])
     line = Timeline(known.id, known.customer, [Segment(ALWAYS, opening)])
     if opening is not None and start <= opening.created <= _first_at(changes, now):
@@ -127,7 +130,22 @@ def _timeline(
         Segment(segment.at, _overlaid(segment.state, known), segment.event_id)
         for segment in line.segments
     ]
+    for change in beside:
+        told = Segment(change.at, line.state_at(change.at), change.event_id)
+        line.segments.append(told)
+        line.segments.sort(key=lambda segment: segment.at)
     return line
+
+
+def _parted(
+    changes: Iterable[SubscriptionChange],
+) -> tuple[list[SubscriptionChange], list[SubscriptionChange]]:
+    """Return the changes of the customer's discounts, and those of the state."""
+    beside: list[SubscriptionChange] = []
+    own: list[SubscriptionChange] = []
+    for change in changes:
+        (beside if change.kind == CUSTOMER_DISCOUNT else own).append(change)
+    return beside, own
 
 
 def _first_at(changes: Sequence[SubscriptionChange], now: int) -> int:
@@ -144,13 +162,13 @@ def _before_first(change: SubscriptionChange) -> Subscription | None:
     if change.kind == "deleted":
         return _before_deletion(after, change.at)
     if change.kind == "paused":
-        return _replace(after, status=_running(after, change.at))
+        return _replace(after, status=running(after, change.at))
     if change.kind == "resumed":
         return _replace(after, status="paused")
     return after
 
 
-def _running(state: Subscription, end: int) -> str:
+def running(state: Subscription, end: int) -> str:
     """Return trialing for a state whose trial reaches its end, else active.
 
     The end comes some time after the trial's: a day is allowed for.
@@ -165,22 +183,10 @@ def _before_deletion(after: Subscription, at: int) -> Subscription:
     asked = after.canceled_at is not None and after.canceled_at < end
     return _replace(
         after,
-        status=_running(after, end),
+        status=running(after, end),
         ended_at=None,
         cancel_at=end if asked else None,
     )
-
-
-def paid_before_end(ended: Subscription, policy: Policy) -> bool:
-    """Tell whether an ended subscription was worth something while it ran.
-
-    That it was paused or asked to end by then does not matter. What metered items were
-    charged is not known any more: they are worth nothing here.
-    """
-    end = ended.created if ended.ended_at is None else ended.ended_at
-    if policy.trial != "include" and _running(ended, end) == "trialing":
-        return False
-    return worth(ended, policy, end - 1).total > 0
 
 
 def _dated(state: Subscription, last: Subscription | None, at: int) -> Subscription:
@@ -239,9 +245,16 @@ def _with_usage(item: Item, known: Item) -> Item:
 def dated(
     live: Iterable[Subscription], changes: Iterable[SubscriptionChange], now: int
 ) -> list[Subscription]:
-    """Return the live states with `past_due_since` as their events tell it."""
+    """Return the live states with what only changes tell.
+
+    That is `past_due_since`, and the customer's discounts with their times.
+    """
     by_id = changes_by_subscription(changes, now)
-    return [_since(state, by_id.get(state.id, [])) for state in live]
+    return [
+        with_history(_since(state, _parted(own)[1]), own)
+        for state in live
+        for own in [by_id.get(state.id, [])]
+    ]
 
 
 def _since(state: Subscription, changes: Sequence[SubscriptionChange]) -> Subscription:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,12 +15,21 @@ from opseer_collector.domain.fetching import Request
 from opseer_collector.domain.records import Batch, Quarantined
 from opseer_collector.domain.windows import EVENTS_KEPT
 from opseer_collector.providers.stripe.client import Place, StripeClient
+from opseer_collector.providers.stripe.customer_discounts import (
+    by_customer,
+    changes_of,
+)
 from opseer_collector.providers.stripe.decode import Reader, put_aside
 from opseer_collector.providers.stripe.errors import (
     PermissionMissingError,
     UnreadableError,
 )
-from opseer_collector.providers.stripe.prices import discount_index, has_unknown
+from opseer_collector.providers.stripe.items import fill
+from opseer_collector.providers.stripe.prices import (
+    coupons_in,
+    discount_index,
+    has_unknown,
+)
 from opseer_collector.providers.stripe.shapes import ShapeError, node
 from opseer_collector.providers.stripe.subscriptions import (
     Known,
@@ -43,6 +53,7 @@ EVENT_TYPES: Final = tuple(
     + [f"customer.discount.{kind}" for kind in ("created", "updated", "deleted")]
 )
 _WITH_DISCOUNTS: Final = ("data.discounts", "data.items.data.discounts")
+_CUSTOMER: Final = "data.customer"
 _SINGLE: Final = ("discounts", "items.data.discounts")
 _FAT_PAGE: Final = "50"
 _PLAIN_PAGE: Final = "100"
@@ -76,23 +87,42 @@ class Billing:
         self.found = Found()
 
     async def read_live(self) -> None:
-        """Read every subscription that is not cancelled, with its discounts."""
-        params: dict[str, str | Sequence[str]] = {
-            "limit": _FAT_PAGE,
-            "expand[]": _WITH_DISCOUNTS,
-        }
-        try:
-            rows = await self._rows("subscriptions", params)
-        except PermissionMissingError as error:
-            if "subscription_read" in error.rights or not error.rights:
-                raise
-            # The right to see coupons is asked for: worth without them then.
-            self.found.discounts_readable = False
-            rows = await self._rows("subscriptions", {"limit": _PLAIN_PAGE})
+        """Read every subscription that is not cancelled, with its discounts.
+
+        Customers come along for their own discounts; no list tells who has any.
+        """
+        expand: tuple[str, ...] = (*_WITH_DISCOUNTS, _CUSTOMER)
+        rows: list[Fields] | None = None
+        while rows is None:
+            params: dict[str, str | Sequence[str]] = {"limit": _PLAIN_PAGE}
+            if expand:
+                params = {"limit": _FAT_PAGE, "expand[]": expand}
+            try:
+                rows = await self._rows("subscriptions", params)
+            except PermissionMissingError as error:
+                expand = self._less(expand, error)
         for row in rows:
             await self._follow_items(row)
         self.found.live = rows
         self.found.live_whole = not self.found.aside
+
+    def _less(
+        self, expand: tuple[str, ...], error: PermissionMissingError
+    ) -> tuple[str, ...]:
+        """Return what may still be asked for, and note what is missing.
+
+        Raises `error` where it is the right to the list itself.
+        """
+        if "subscription_read" in error.rights or not error.rights or not expand:
+            raise error
+        if "customer_read" in error.rights and _CUSTOMER in expand:
+            self.found.missing.add("customers")
+            return tuple(one for one in expand if one != _CUSTOMER)
+        if not self.found.discounts_readable:
+            raise error
+        # The right to see coupons is asked for: worth without them then.
+        self.found.discounts_readable = False
+        return tuple(one for one in expand if one == _CUSTOMER)
 
     async def read_events(self) -> None:
         """Read what happened to subscriptions and discounts, newest first."""
@@ -139,20 +169,19 @@ class Billing:
     async def normalised(self) -> Batch:
         """Return everything that was read, in the provider-neutral form."""
         found = self.found
+        fill(found.events, found.live)
         shown = [*found.live, *_objects(found.events)]
         known = Known(
             discounts=self._discounts(),
             tiers=await self.tiers.of(shown),
-            usage=await self._usage(found.live),
+            usage=await self._usage([*found.live, *_deleted(found.events)]),
         )
         subscriptions: list[Subscription] = []
         for fields in found.live:
-            try:
+            with self._each_apart("subscriptions", fields):
                 subscriptions.append(subscription_from(fields, known))
-            except ShapeError as error:
-                self._put_aside("subscriptions", fields, error)
         found.live_whole = found.live_whole and not found.aside
-        changes = self._changes(known)
+        changes = self._changes(known, subscriptions)
         return Batch(
             subscriptions=subscriptions,
             ended=[_ended(one) for one in changes if one.kind == "deleted"],
@@ -160,38 +189,58 @@ class Billing:
             quarantined=found.aside,
         )
 
-    def _changes(self, known: Known) -> list[SubscriptionChange]:
-        changes = []
-        for position, fields in order_events(self.found.events):
-            try:
+    def _changes(
+        self, known: Known, live: Sequence[Subscription]
+    ) -> list[SubscriptionChange]:
+        """Return what events say, of subscriptions and then of customers' discounts."""
+        changes: list[SubscriptionChange] = []
+        ordered = order_events(self.found.events)
+        for position, fields in ordered:
+            with self._each_apart("events", fields):
                 change = change_from(fields, position, known)
-            except ShapeError as error:
-                self._put_aside("events", fields, error)
-                continue
-            if change is not None:
-                changes.append(change)
+                changes += [] if change is None else [change]
+        customers = by_customer([*(one.after for one in changes), *live])
+        coupons = self._coupons()
+        for position, fields in ordered:
+            with self._each_apart("events", fields):
+                changes += changes_of(fields, position, customers, coupons)
         return changes
 
-    def _discounts(self) -> Mapping[str, Any]:
-        """Return every discount that is told of; none where one cannot be read."""
+    @contextlib.contextmanager
+    def _each_apart(self, endpoint: str, fields: Fields) -> Iterator[None]:
+        """Put aside what cannot be read."""
         try:
-            return discount_index(
-                [*self.found.live, *self.found.ended], self.found.events
-            )
-        except ShapeError:
-            return self._discounts_one_by_one()
+            yield
+        except ShapeError as error:
+            self._put_aside(endpoint, fields, error)
 
-    def _discounts_one_by_one(self) -> Mapping[str, Any]:
-        index: dict[str, Any] = {}
-        for live, events in (
-            *(((), (event,)) for event in self.found.events),
-            *(((row,), ()) for row in (*self.found.live, *self.found.ended)),
-        ):
-            try:
-                index |= discount_index(live, events)
-            except ShapeError:
-                continue
-        return index
+    def _coupons(self) -> dict[str, object]:
+        """Return every coupon shown, by id, if an event tells of one by its id alone."""
+        found = self.found
+        told = [
+            event
+            for event in found.events
+            if event["type"].startswith("customer.discount.")
+        ]
+        if all(any(coupons_in(event)) for event in told):
+            return {}
+        return dict(coupons_in([*told, *found.ended, *found.live]))
+
+    def _discounts(self) -> Mapping[str, Any]:
+        """Return every discount that is told of; what cannot be read tells of none."""
+        coupons = self._coupons()
+        rows = [*self.found.live, *self.found.ended]
+        try:
+            return discount_index(rows, self.found.events, coupons)
+        except ShapeError:
+            index: dict[str, Any] = {}
+            for event in self.found.events:
+                with contextlib.suppress(ShapeError):
+                    index |= discount_index((), (event,), coupons)
+            for row in rows:
+                with contextlib.suppress(ShapeError):
+                    index |= discount_index((row,), (), coupons)
+            return index
 
     async def _rows(
         self, endpoint: str, params: Mapping[str, str | Sequence[str]]
@@ -321,21 +370,34 @@ def _subscriptions(events: list[Fields]) -> Iterator[Mapping[str, object]]:
                 yield shown
 
 
+def _deleted(events: list[Fields]) -> Iterator[Fields]:
+    """Yield the subscriptions that ended, as their events show them."""
+    for event in events:
+        if event["type"] == "customer.subscription.deleted":
+            data = event.get("data")
+            shown = data.get("object") if isinstance(data, dict) else None
+            if isinstance(shown, dict) and isinstance(shown.get("id"), str):
+                yield shown
+
+
 def _ended(change: SubscriptionChange) -> Subscription:
     """Return what a deletion shows; its instant is the end where it tells none."""
     after = change.after
     return msgspec.structs.replace(after, ended_at=after.ended_at or change.at)
 
 
-def _metered_items(live: list[Fields]) -> Iterator[tuple[str, frozenset[str]]]:
+def _metered_items(rows: list[Fields]) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield each subscription with the ids of its metered items, if it has any."""
-    for fields in live:
+    for fields in rows:
         items = frozenset(
-            str(line.get("id"))
-            for line in lines_of(fields)
-            if isinstance(line.get("price"), dict)
-            and isinstance(line["price"].get("recurring"), dict)
-            and line["price"]["recurring"].get("usage_type") == "metered"
+            str(line.get("id")) for line in lines_of(fields) if _is_metered(line)
         )
         if items:
             yield str(fields["id"]), items
+
+
+def _is_metered(line: Fields) -> bool:
+    """Tell whether an item is charged by use; plans, the old form, tell it at the top."""
+    price, plan = line.get("price"), line.get("plan")
+    terms = price.get("recurring") if isinstance(price, dict) else plan
+    return isinstance(terms, dict) and terms.get("usage_type") == "metered"

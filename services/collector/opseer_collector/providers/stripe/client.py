@@ -121,7 +121,7 @@ class StripeClient:
         try:
             async with self._session.get(
                 self._base + place.path,
-                params=[*_pairs(params)],
+                params=_pairs(params),
                 headers={
                     "Authorization": f"Bearer {self._key.reveal()}",
                     "Stripe-Version": VERSION,

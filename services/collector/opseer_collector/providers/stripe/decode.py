@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -24,6 +24,7 @@ OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
 _DAY: Final = 86_400
 # Beyond any amount that Stripe takes, and sums of many still fit a bigint.
 _MOST: Final = 10**15
+_Minor = Annotated[int, msgspec.Meta(gt=-_MOST, lt=_MOST)]
 
 
 class _Identified(msgspec.Struct):
@@ -37,11 +38,11 @@ class _Dated(msgspec.Struct):
 _Reference = str | _Identified | None
 
 
-class _Transaction(msgspec.Struct):
+class _Transaction(msgspec.Struct, gc=False):
     id: str
     created: int
-    amount: int
-    fee: int
+    amount: _Minor
+    fee: _Minor
     net: int
     currency: str
     reporting_category: str
@@ -52,10 +53,10 @@ class _Transaction(msgspec.Struct):
     source: _Reference = None
 
 
-class _Charge(msgspec.Struct):
+class _Charge(msgspec.Struct, gc=False):
     id: str
     created: int
-    amount: int
+    amount: _Minor
     currency: str
     status: str
     livemode: bool | None = None
@@ -64,10 +65,10 @@ class _Charge(msgspec.Struct):
     customer: _Reference = None
 
 
-class _Dispute(msgspec.Struct):
+class _Dispute(msgspec.Struct, gc=False):
     id: str
     created: int
-    amount: int
+    amount: _Minor
     currency: str
     status: str
     reason: str
@@ -75,6 +76,8 @@ class _Dispute(msgspec.Struct):
     charge: _Reference = None
 
 
+_NULL: Final = msgspec.Raw(b"null")
+_SEEN_CURRENCIES: Final[set[str]] = set()  # at most 26 ** 3
 _DATED: Final = msgspec.json.Decoder(_Dated)
 _ONE_TRANSACTION: Final = msgspec.json.Decoder(_Transaction)
 _TRANSACTIONS: Final = msgspec.json.Decoder(list[_Transaction])
@@ -108,22 +111,13 @@ class Reader:
 
     def _transaction(self, row: _Transaction) -> BalanceTransaction:
         self._check_dated(row.created)
-        _check_amount("amount", row.amount)
-        _check_amount("fee", row.fee)
         _check_currency(row.currency)
         if row.net != row.amount - row.fee:
             raise ShapeError("$.net", "amount minus fee")
         return BalanceTransaction(
-            id=row.id,
-            created=row.created,
-            amount=row.amount,
-            fee=row.fee,
-            net=row.net,
-            currency=row.currency,
-            exchange_rate=_rate(row.exchange_rate),
-            category=row.reporting_category,
-            type=row.type,
-            source_id=_id(row.source),
+            *(row.id, row.created, row.amount, row.fee, row.net, row.currency),
+            None if row.exchange_rate == _NULL else _rate(row.exchange_rate),
+            *(row.reporting_category, row.type, _id(row.source)),
         )
 
     def charge(self, raw: msgspec.Raw) -> Charge:
@@ -138,17 +132,11 @@ class Reader:
     def _charge(self, row: _Charge) -> Charge:
         self._check_dated(row.created)
         self.check_mode(row.livemode)
-        _check_amount("amount", row.amount)
         _check_currency(row.currency)
         return Charge(
-            id=row.id,
-            created=row.created,
-            amount=row.amount,
-            currency=row.currency,
-            status=row.status,
-            has_failure_balance_transaction=row.failure_balance_transaction is not None,
-            failure_code=row.failure_code,
-            customer=_id(row.customer),
+            *(row.id, row.created, row.amount, row.currency, row.status),
+            row.failure_balance_transaction is not None,
+            *(row.failure_code, _id(row.customer)),
         )
 
     def dispute(self, raw: msgspec.Raw) -> Dispute:
@@ -163,7 +151,6 @@ class Reader:
     def _dispute(self, row: _Dispute) -> Dispute:
         self._check_dated(row.created)
         self.check_mode(row.livemode)
-        _check_amount("amount", row.amount)
         _check_currency(row.currency)
         return Dispute(
             id=row.id,
@@ -209,14 +196,11 @@ def _array(page: Sequence[msgspec.Raw]) -> bytes:
     return b"[" + b",".join(page) + b"]"
 
 
-def _check_amount(name: str, minor: int) -> None:
-    if not -_MOST < minor < _MOST:
-        raise ShapeError(f"$.{name}", "an amount of money")
-
-
 def _check_currency(code: str) -> None:
-    if not _CURRENCY.fullmatch(code):
-        raise ShapeError("$.currency", "a lower-case currency code")
+    if code not in _SEEN_CURRENCIES:
+        if not _CURRENCY.fullmatch(code):
+            raise ShapeError("$.currency", "a lower-case currency code")
+        _SEEN_CURRENCIES.add(code)
 
 
 def _rate(raw: msgspec.Raw) -> Decimal | None:

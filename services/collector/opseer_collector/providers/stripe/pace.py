@@ -24,6 +24,7 @@ _CALM_SECONDS: Final = 1.0
 _GROWTH: Final = 0.002
 """Part of the ceiling that a rate grows back in a second: all of it in minutes."""
 _TIMER_SECONDS: Final = 0.002
+_REMEMBERED: Final = 1000
 _NEWEST: Final = 0.2
 """Weight of the newest answer in the average time of answers."""
 
@@ -31,7 +32,7 @@ _NEWEST: Final = 0.2
 class Pacer:
     """Gives each call its turn."""
 
-    def __init__(self, rate: int, lowered: Mapping[str, float] | None = None) -> None:
+    def __init__(self, rate: int, lowered: Mapping[str, int] | None = None) -> None:
         """Allow `rate` calls per second over all endpoints.
 
         `lowered` is what `lowered()` told at the end of an earlier run.
@@ -75,11 +76,11 @@ class Pacer:
         lane = self._all if reason.startswith("global") else self._endpoint(endpoint)
         return lane.slow_down(asyncio.get_running_loop().time())
 
-    def lowered(self) -> dict[str, float]:
-        """Return the rates that are below their ceilings, by endpoint or ALL."""
+    def lowered(self) -> dict[str, int]:
+        """Return the rates below their ceilings, by endpoint or ALL, per 1,000 s."""
         lanes = {ALL: self._all, **self._endpoints}
         return {
-            name: round(lane.rate, 2)
+            name: int(lane.rate * _REMEMBERED)
             for name, lane in lanes.items()
             if lane.rate < lane.ceiling
         }
@@ -91,7 +92,8 @@ class Pacer:
         return self._endpoints[name]
 
     def _lane(self, name: str, ceiling: float) -> _Lane:
-        return _Lane(ceiling, self._lowered_before.get(name, ceiling))
+        before = self._lowered_before.get(name)
+        return _Lane(ceiling, ceiling if before is None else before / _REMEMBERED)
 
     def _give_turns(self) -> None:
         """Give every turn that is due, and come back for the next one."""

@@ -10,6 +10,10 @@ from opseer_common.contracts.subscription import Discount, Price, Tier
 
 _INTERVALS = frozenset({"day", "week", "month", "year"})
 _HUNDRED = Decimal(100)
+# The fields on the way to a coupon, from an event or a subscription.
+_COUPON_HOLDERS = frozenset(
+    {"coupon", "customer", "data", "discount", "discounts", "items", "object", "source"}
+)
 
 
 def _amount(source: Node, name: str) -> str | None:
@@ -202,17 +206,43 @@ def discounts_of(
 def discount_index(
     subscriptions: Iterable[Mapping[str, object]],
     events: Iterable[Mapping[str, object]],
+    coupons: Mapping[str, object],
 ) -> dict[str, Discount]:
     """Return every discount whose coupon is told, by id.
 
     Read from live subscriptions with expanded discounts and from customer.discount.*
-    events, whose object is the discount itself; the live state goes first.
+    events, whose object is the discount itself; the live state goes first. `coupons`
+    are those that were seen, for events that have the id alone.
     """
     index: dict[str, Discount] = {}
-    for found in (*_from_events(events), *_from_live(subscriptions)):
+    for found in (*_from_events(events, coupons), *_from_live(subscriptions)):
         if found.duration != "unknown":
             index[found.id] = found
     return index
+
+
+def told_discount(source: Node, coupons: Mapping[str, object]) -> Discount:
+    """Return a discount object, its coupon taken from `coupons` where it is an id."""
+    if _coupon(source) is None:
+        behind = source.opt_node("source")
+        for holder in (source, behind):
+            known = None if holder is None else holder.fields.get("coupon")
+            if isinstance(known, str) and known in coupons:
+                source = Node({**source.fields, "coupon": coupons[known]}, source.path)
+    return discount_from(source)
+
+
+def coupons_in(value: object) -> Iterator[tuple[str, object]]:
+    """Yield every coupon within a JSON value, with its id; nothing where none fits."""
+    if isinstance(value, Mapping):
+        if value.get("object") == "coupon" and isinstance(value.get("id"), str):
+            yield value["id"], value
+            return
+        for name in _COUPON_HOLDERS & value.keys():
+            yield from coupons_in(value[name])
+    elif isinstance(value, list):
+        for one in value:
+            yield from coupons_in(one)
 
 
 def has_unknown(
@@ -228,7 +258,9 @@ def has_unknown(
         return False
 
 
-def _from_events(events: Iterable[Mapping[str, object]]) -> Iterator[Discount]:
+def _from_events(
+    events: Iterable[Mapping[str, object]], coupons: Mapping[str, object]
+) -> Iterator[Discount]:
     for number, fields in enumerate(events):
         event = node(fields, f"events[{number}]")
         data = event.opt_node("data")
@@ -236,7 +268,7 @@ def _from_events(events: Iterable[Mapping[str, object]]) -> Iterator[Discount]:
             continue
         found = data.opt_node("object")
         if found is not None:
-            yield discount_from(found)
+            yield told_discount(found, coupons)
 
 
 def _from_live(subscriptions: Iterable[Mapping[str, object]]) -> Iterator[Discount]:

@@ -191,7 +191,7 @@ class Walk(Generic[T]):
         self._start_more(group)
 
     async def _read_page(self, chain: _Chain, group: asyncio.TaskGroup) -> bool:
-        """Read one page, store it while the next ones are asked for; False at the end."""
+        """Read a page, store it while the next ones are asked for; False at the end."""
         part = chain.part
         try:
             page = await anext(chain.pages)
