@@ -1,5 +1,8 @@
 """How a collection does at the payment processor's limits.
 
+`bound` is the time that the fuller list needs at its endpoint's limit; calls are those
+for the two long lists.
+
 Embedded servers, the real services as processes, and a processor of arithmetic rows
 that refuses what is over its limits. Figures are checked against that arithmetic.
 
@@ -20,7 +23,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -33,6 +36,7 @@ from opseer_cli.embedded_nats import EmbeddedNats
 from opseer_cli.embedded_postgres import EmbeddedPostgres
 from opseer_cli.layout import Layout, layout_of
 from opseer_common import bootstrap, rights, sealing
+from opseer_common.clock import utc_now
 from opseer_common.testing.sealed import SealedConnection, SealedKeys, sealed_keys
 from opseer_common.testing.servers import FreshDatabase
 
@@ -88,15 +92,20 @@ def servers() -> Iterator[Machine]:
         postgres = EmbeddedPostgres(layout)
         bus = EmbeddedNats(layout, rights.accounts_block(credentials.public_keys()))
         for server in (postgres, bus):
-            server.start()
-            stack.callback(lambda one=server: asyncio.run(one.child.stop(5)))
-            deadline = time.monotonic() + 60
-            while not server.is_ready():
-                assert time.monotonic() < deadline, server.child.last_lines()
-                time.sleep(0.05)
+            _start(server, stack)
         asyncio.run(bootstrap.migrate_database(postgres.url, credentials.passwords()))
         asyncio.run(bootstrap.migrate_bus(bus.url, credentials.seed_file(rights.ADMIN)))
         yield Machine(postgres, bus, credentials)
+
+
+def _start(server: EmbeddedPostgres | EmbeddedNats, stack: ExitStack) -> None:
+    """Start a server and wait for it; `stack` ends it."""
+    server.start()
+    stack.callback(lambda: asyncio.run(server.child.stop(5)))
+    deadline = time.monotonic() + 60
+    while not server.is_ready():
+        assert time.monotonic() < deadline, server.child.last_lines()
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -200,17 +209,14 @@ async def measure(machine: Machine, rows: int, folder: Path) -> Measured:
                 await until_quiet(running.values())
                 cpu = sum(cpu_of(one) for one in running.values()) - before
                 counts = read(f"{base}/counts")
-                if "--debug" in sys.argv:
-                    print(counts["hist"])
                 truth = read(f"{base}/truth")
                 wrong = await wrong_days(sealed, made, truth)
-            asked, probed = counts["asked"], counts["probed"]
+            fat = counts["asked"]["balance_transactions"] + counts["asked"]["charges"]
             pages = -(-rows // _PAGE)
-            single = [name for name, count in asked.items() if count and name]
-            full = 2 * pages + 6 + len(single) - 3
             return Measured(
+                # Of each list one call was a probe of its permission.
                 *(rows, seconds, newest, pages / PER_ENDPOINT),
-                *(sum(asked.values()) - probed, full, counts["refused"], cpu),
+                *(fat - 2, 2 * pages, counts["refused"], cpu),
                 *(peak_mb(running["collector"]), wrong),
             )
 
@@ -233,7 +239,7 @@ async def until_readable(
     sealed: SealedKeys, made: SealedConnection, begun: float
 ) -> float:
     """Wait until yesterday is complete; return the seconds since `begun`."""
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = utc_now().date() - timedelta(days=1)
     while not await sealed.fetch(
         "SELECT FROM collector.revenue_daily_cache WHERE connection_id = $1"
         " AND day = $2 AND net_revenue_minor IS NOT NULL",
@@ -308,20 +314,22 @@ def slope(found: list[Measured]) -> str | None:
     return f"CPU of 100,000 more transactions: {more * 100_000 / 40_000:.1f} s (<= 6)"
 
 
+def say(*lines: str) -> None:
+    """Print lines at once."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Print the table."""
     sizes = [int(word) for word in sys.argv[1:] if word.isdigit()] or SIZES
     found = []
-    print(
-        f"budget {BUDGET}/s, {PER_ENDPOINT}/s per endpoint, {LATENCY_MS} ms",
-        HEAD,
-        sep="\n",
-    )
+    say(f"budget {BUDGET}/s, {PER_ENDPOINT}/s per endpoint, {LATENCY_MS} ms", HEAD)
     with servers() as machine, tempfile.TemporaryDirectory() as folder:
         for rows in sizes:
             found.append(asyncio.run(measure(machine, rows, Path(folder))))
-            print(line(found[-1]), flush=True)
-    print(slope(found) or "")
+            say(line(found[-1]))
+    say(slope(found) or "")
 
 
 if __name__ == "__main__":

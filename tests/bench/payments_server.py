@@ -18,6 +18,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from opseer_common.clock import utc_now
+
 DAYS = 92
 SUBSCRIPTIONS = 300
 _DAY = 86_400
@@ -149,9 +151,6 @@ class Limits:
         """Count a request; the reason where it is one too many."""
         now = time.monotonic()
         self.asked[endpoint] += 1
-        self.t0 = getattr(self, "t0", now)
-        self.hist = getattr(self, "hist", {})
-        self.hist.setdefault(endpoint, Counter())[int((now - self.t0) * 2)] += 1
         for name, most, reason in (
             (endpoint, self._per_endpoint, "endpoint-rate"),
             ("", self._in_all, "global-rate"),
@@ -239,7 +238,6 @@ class Server:
             {
                 "asked": dict(self._limits.asked),
                 "probed": self._limits.probed,
-                "hist": {k: sorted(v.items()) for k, v in self._limits.hist.items()},
                 "refused": self._limits.refused,
             }
         )
@@ -259,7 +257,7 @@ async def main() -> None:
     parser.add_argument("--port-file", type=Path, required=True)
     given = parser.parse_args()
     server = Server(
-        Rows(given.rows, datetime.now(UTC)),
+        Rows(given.rows, utc_now()),
         Limits(given.rate, given.endpoint_rate),
         given.latency_ms / 1000,
     )

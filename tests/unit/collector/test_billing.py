@@ -117,6 +117,7 @@ async def test_live_subscriptions_come_with_their_discounts(
     assert paths.asked[0].query.getall("expand[]") == [
         "data.discounts",
         "data.items.data.discounts",
+        "data.customer",
     ]
     assert "status" not in paths.asked[0].query
 
@@ -134,6 +135,42 @@ async def test_without_the_right_to_coupons_the_list_is_read_plain(
     await reading.read_live()
     assert len(reading.found.live) == 1
     assert not reading.found.discounts_readable
+
+
+async def test_customers_bring_their_own_discount(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """20 percent for ever for all that the customer has."""
+    coupon = {"id": "c", "percent_off": 20, "duration": "forever"}
+    customer = {"id": "cus_1", "discount": {"id": "di_1", "coupon": coupon}}
+    stripe.answers.append(Paths(subscriptions=[subscription(customer=customer)]))
+    reading = billing(client)
+    await reading.read_live()
+    [found] = (await reading.normalised()).subscriptions
+    assert found.customer == "cus_1"
+    assert [one.percent_off for one in found.customer_discounts] == ["20"]
+
+
+@pytest.mark.parametrize("coupons", [True, False])
+async def test_without_the_right_to_customers_the_rest_is_read(
+    stripe: StandIn, client: StripeClient, *, coupons: bool
+) -> None:
+    """Each right that is missing is left out by itself, and noted."""
+
+    def refuse(request: web.Request) -> Any:
+        wanted = request.query.getall("expand[]", [])
+        if "data.discounts" in wanted and not coupons:
+            return "coupon_read"
+        return "customer_read" if "data.customer" in wanted else [subscription()]
+
+    paths = Paths(subscriptions=refuse)
+    stripe.answers.append(paths)
+    reading = billing(client)
+    await reading.read_live()
+    assert len(reading.found.live) == 1
+    assert reading.found.missing == {"customers"}
+    assert reading.found.discounts_readable is coupons
+    assert ("expand[]" in paths.asked[-1].query) is coupons
 
 
 async def test_a_missing_right_to_subscriptions_is_told(
@@ -210,6 +247,32 @@ async def test_metered_items_bring_what_they_were_charged(
     first, _ = (await reading.normalised()).subscriptions
     assert first.items[0].usage == (UsageCharge(AT - 500, 420, "in_1"),)
     assert [asked.query.get("subscription") for asked in paths.asked[1:]] == ["sub_1"]
+
+
+@pytest.mark.parametrize("form", ["price", "plan"])
+async def test_usage_of_what_ended_is_read_as_well(
+    stripe: StandIn, client: StripeClient, form: str
+) -> None:
+    """Its last invoice tells what its end takes away, in old forms too."""
+    terms = {"interval": "month", "usage_type": "metered"}
+    told = price(recurring=terms) if form == "price" else price(**terms)
+    metered = {"id": "si_1", form: told}
+    parent = {"subscription_item_details": {"subscription_item": "si_1"}}
+    invoice = {
+        "id": "in_1",
+        "created": AT - 40 * 86_400,
+        "status": "paid",
+        "billing_reason": "subscription_cycle",
+        "lines": {"data": [{"amount": 420, "parent": parent}], "has_more": False},
+    }
+    gone = subscription(metered, status="canceled")
+    stripe.answers.append(
+        Paths(events=[event(1, "deleted", AT - 50, gone)], invoices=[invoice])
+    )
+    reading = billing(client)
+    await reading.read_events()
+    [change] = (await reading.normalised()).changes
+    assert [one.amount for one in change.after.items[0].usage] == [420]
 
 
 @pytest.mark.parametrize("days", [30, 7])

@@ -24,6 +24,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 AT = int(NOW.timestamp())
 COUPON = {"id": "c", "percent_off": 50, "duration": "forever"}
 EXPANDED = {"discounts": [{"id": "di_1", "coupon": COUPON}]}
+CUSTOMER = {"id": "cus_sub_3", "discount": {"id": "di_2", "coupon": COUPON}}
 
 
 def ended(name: str, **changes: Any) -> dict[str, Any]:
@@ -93,6 +94,8 @@ class Account:
         self.asked.append((path, status))
         if path == "/v1/balance":
             return web.json_response({"livemode": False, "available": []})
+        if path == "/v1/customers/cus_sub_3":
+            return web.json_response(CUSTOMER)
         if path.startswith("/v1/subscriptions/"):
             return web.json_response(ended(path.rpartition("/")[2], **EXPANDED))
         if status and self.refuse:
@@ -134,6 +137,28 @@ async def test_a_daily_round_takes_ends_from_events(stripe: StandIn) -> None:
     _, intake = await fetched(stripe, account, "daily")
     assert ("/v1/subscriptions", "canceled") not in account.asked
     assert intake.ended() == ["sub_3"]
+
+
+async def test_a_daily_round_looks_up_whose_subscriptions_ended(
+    stripe: StandIn,
+) -> None:
+    """Nothing else tells the discount that stood on the customer until then."""
+    _, intake = await fetched(stripe, Account(deleted(ended("sub_3"))), "daily")
+    [change] = [one for batch in intake.batches for one in batch.changes]
+    assert [one.percent_off for one in change.after.customer_discounts] == ["50"]
+
+
+async def test_a_whole_run_reads_customers_with_what_ended(stripe: StandIn) -> None:
+    """One list has them all: nobody is looked up for a discount."""
+    account = Account()
+    account.rows = [ended("sub_3", customer=CUSTOMER)]
+    _, intake = await fetched(stripe, account)
+    [state] = [one for batch in intake.batches for one in batch.ended]
+    assert state.customer == "cus_sub_3"
+    assert [one.percent_off for one in state.customer_discounts] == ["50"]
+    [asked] = [one for one in stripe.asked if one.query.get("status") == "canceled"]
+    assert "data.customer" in asked.query.getall("expand[]")
+    assert "/v1/customers/cus_sub_3" not in [path for path, _ in account.asked]
 
 
 @pytest.mark.parametrize("right", ["subscription_read", "coupon_read", "file_read"])

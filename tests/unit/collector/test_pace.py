@@ -31,3 +31,51 @@ async def test_a_busy_endpoint_takes_no_turn_from_another() -> None:
     pacer = Pacer(500)
     both = await duration(pacer, ["a"] * 12 + ["b"] * 12)
     assert both < 1.5 * 11 / 25
+
+
+async def test_a_refusal_lowers_what_it_names_at_once() -> None:
+    """An endpoint's reason lowers that endpoint, a global one the rate of all."""
+    pacer = Pacer(100)
+    assert pacer.refused("a", "endpoint-rate")
+    assert pacer.lowered() == {"a": 21_250}
+    assert pacer.refused("b", "global-rate")
+    assert pacer.lowered() == {"a": 21_250, "": 85_000}
+
+
+async def test_refusals_of_calls_on_their_way_lower_once() -> None:
+    """Nine calls that were sent together say the same thing."""
+    pacer = Pacer(100)
+    assert [pacer.refused("a", "endpoint-rate") for _ in range(9)].count(True) == 1
+
+
+async def test_a_lowered_rate_is_kept_and_grows_slowly() -> None:
+    """What was lowered before is the pace now, and no quick way back."""
+    pacer = Pacer(100, {"a": 10_000})
+    assert await duration(pacer, ["a"] * 4) >= 3 / 10.1
+    [(endpoint, rate)] = pacer.lowered().items()
+    assert endpoint == "a"
+    assert 10_000 < rate < 10_100
+
+
+async def test_a_lower_ceiling_wins_over_what_is_remembered() -> None:
+    """A daily round is slower than the first run, whatever that had left."""
+    assert Pacer(8, {"": 85_000}).lowered() == {}
+
+
+async def test_calls_in_flight_follow_rate_and_latency() -> None:
+    """Rate times latency, and one to take the next turn."""
+    pacer = Pacer(100)
+    assert pacer.in_flight("a") == 1
+    pacer.answered("a", 0.3)
+    assert pacer.in_flight("a") == 9
+    assert Pacer(10).in_flight("a") == 1
+
+
+async def test_who_gives_up_waiting_takes_no_turn() -> None:
+    """A cancelled call leaves its turn to the next one."""
+    pacer = Pacer(20)
+    await pacer.turn("a")
+    given_up = asyncio.create_task(pacer.turn("a"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert await duration(pacer, ["a"]) < 1.5 / 20

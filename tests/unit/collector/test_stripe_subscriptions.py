@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from opseer_collector.providers.stripe.prices import discount_index, tiers_index
+from opseer_collector.providers.stripe.prices import (
+    coupons_in,
+    discount_index,
+    tiers_index,
+)
 from opseer_collector.providers.stripe.shapes import ShapeError
 from opseer_collector.providers.stripe.subscriptions import Known, subscription_from
 from opseer_common.contracts.subscription import (
@@ -199,9 +203,22 @@ def test_the_index_of_discounts() -> None:
     index = discount_index(
         [SHAPES["2025-09-30.clover"], {**_with_price(), "discounts": ["di_7"]}],
         [event, bare, {"type": "customer.subscription.updated"}],
+        {},
     )
     assert sorted(index) == ["di_1", "di_9"]
     assert index["di_9"].amount_off == 5
+
+
+def test_a_discount_behind_a_coupons_id_is_told_by_the_coupon() -> None:
+    """Since clover events have the id alone; the coupon is shown somewhere else."""
+    discount = {"id": "di_9", "source": {"coupon": "half", "type": "coupon"}}
+    event = {"type": "customer.discount.deleted", "data": {"object": discount}}
+    coupon = {"id": "half", "percent_off": 50, "duration": "forever"}
+    shown = {"items": {"data": [{"discounts": [{"id": "di_1", "coupon": coupon}]}]}}
+    coupons = dict(coupons_in([shown]))
+    assert coupons == {"half": coupon}
+    assert discount_index([], [event], coupons)["di_9"].percent_off == "50"
+    assert discount_index([], [event], {}) == {}
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_free_time_given_later_is_no_first_trial(ended: Build) -> None:
     ],
 )
 def test_what_is_worth_nothing_now_may_have_been_paid(
-    subscription: Build, state: dict[str, Any], paid: bool
+    subscription: Build, state: dict[str, Any], *, paid: bool
 ) -> None:
     """Stopped after it was paid, or given free time; not one that never began."""
     stopped = subscription(created=START - 50 * DAY, **state)

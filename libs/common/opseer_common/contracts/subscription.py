@@ -125,8 +125,9 @@ class SubscriptionChange(msgspec.Struct, frozen=True):
 
     `kind` is created, updated, deleted, paused or resumed, or customer_discount: then
     `after` tells in `customer_discounts` what came or went, and is no state otherwise.
-    `before` is None where the provider does not say what was. `position` orders events of one second: lower
-    applies first (Stripe: reversed list order, created before updated before deleted).
+    `before` is None where the provider does not say what was. `position` orders events
+    of one second: lower applies first (Stripe: reversed list order, created before
+    updated before deleted).
     """
 
     event_id: str

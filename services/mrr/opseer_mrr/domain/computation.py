@@ -22,6 +22,7 @@ import msgspec
 from opseer_common.contracts.message import Source
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
 from opseer_common.days import DayRange, day_of, last_days, zone
+from opseer_mrr.domain.customer_discounts import with_ends
 from opseer_mrr.domain.former import paid_before_end
 from opseer_mrr.domain.movements import MISSED_EVENT, compute_movements
 from opseer_mrr.domain.plans import PlanRow, compute_plans
@@ -161,7 +162,11 @@ def compute(inputs: Inputs) -> Figures | None:
         return Figures(only, inputs.settlement, None, SUBSCRIPTIONS_PERMISSION)
     policy = _policy(inputs.settings)
     rates = rate_table(inputs.rates, tz)
-    changes = [msgspec.json.decode(c, type=SubscriptionChange) for c in inputs.changes]
+    ended = [msgspec.json.decode(one, type=Subscription) for one in inputs.ended]
+    changes = with_ends(
+        [msgspec.json.decode(c, type=SubscriptionChange) for c in inputs.changes],
+        ended,
+    )
     live = dated(
         [msgspec.json.decode(s, type=Subscription) for s in inputs.subscriptions],
         changes,
@@ -180,7 +185,6 @@ def compute(inputs: Inputs) -> Figures | None:
     if inputs.permissions.get("events") == "missing":
         return figures
     days = window(inputs.as_of, tz)
-    ended = [msgspec.json.decode(one, type=Subscription) for one in inputs.ended]
     start = int(days.bounds(tz)[0].timestamp())
     moved = compute_movements(
         live,

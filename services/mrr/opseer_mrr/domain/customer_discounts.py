@@ -41,6 +41,27 @@ def with_history(
     return msgspec.structs.replace(state, customer_discounts=tuple(ordered))
 
 
+def with_ends(
+    changes: Iterable[SubscriptionChange], ended: Iterable[Subscription]
+) -> list[SubscriptionChange]:
+    """Give what ended the customer's discounts that its last state came with."""
+    last = {one.id: one.customer_discounts for one in ended if one.customer_discounts}
+    return [
+        _with_end(change, last[change.subscription_id])
+        if change.kind == "deleted" and change.subscription_id in last
+        else change
+        for change in changes
+    ]
+
+
+def _with_end(
+    change: SubscriptionChange, discounts: tuple[Discount, ...]
+) -> SubscriptionChange:
+    own = change.after.customer_discounts or discounts
+    after = msgspec.structs.replace(change.after, customer_discounts=own)
+    return msgspec.structs.replace(change, after=after)
+
+
 def _shorter(one: Discount, other: Discount) -> Discount:
     """Return the telling of a discount that ends first; the one with terms if one."""
     ends = [end for end in (one.end, other.end) if end is not None]

@@ -13,7 +13,6 @@ import msgspec
 
 from opseer_collector.domain.fetching import Request
 from opseer_collector.domain.records import Batch, Quarantined
-from opseer_collector.domain.windows import EVENTS_KEPT
 from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.customer_discounts import (
     by_customer,
@@ -24,6 +23,7 @@ from opseer_collector.providers.stripe.errors import (
     PermissionMissingError,
     UnreadableError,
 )
+from opseer_collector.providers.stripe.invoices import Invoices
 from opseer_collector.providers.stripe.items import fill
 from opseer_collector.providers.stripe.prices import (
     coupons_in,
@@ -37,13 +37,11 @@ from opseer_collector.providers.stripe.subscriptions import (
     order_events,
     subscription_from,
 )
-from opseer_collector.providers.stripe.tiers import Tiers, lines_of
-from opseer_collector.providers.stripe.usage import finalised_at, usage_from
+from opseer_collector.providers.stripe.tiers import Tiers
 from opseer_collector.providers.stripe.walk import pages
 from opseer_common.contracts.subscription import (
     Subscription,
     SubscriptionChange,
-    UsageCharge,
 )
 
 _KINDS: Final = ("created", "updated", "deleted", "paused", "resumed")
@@ -57,14 +55,16 @@ _CUSTOMER: Final = "data.customer"
 _SINGLE: Final = ("discounts", "items.data.discounts")
 _FAT_PAGE: Final = "50"
 _PLAIN_PAGE: Final = "100"
-_LONGEST_PERIOD: Final = 400 * 86_400
 
 Fields = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Found:
-    """What was read, with the permissions that turned out to be missing."""
+    """What was read, with the permissions that turned out to be missing.
+
+    `expand` is what came along with the live subscriptions.
+    """
 
     live: list[Fields] = field(default_factory=list)
     ended: list[Fields] = field(default_factory=list)
@@ -73,6 +73,13 @@ class Found:
     missing: set[str] = field(default_factory=set)
     live_whole: bool = False
     discounts_readable: bool = True
+    expand: tuple[str, ...] = ()
+
+    def expandable(self) -> tuple[str, ...]:
+        """Return what may be asked for with other lists of subscriptions."""
+        return tuple(
+            one for one in self.expand if self.discounts_readable or one == _CUSTOMER
+        )
 
 
 class Billing:
@@ -103,7 +110,7 @@ class Billing:
                 expand = self._less(expand, error)
         for row in rows:
             await self._follow_items(row)
-        self.found.live = rows
+        self.found.live, self.found.expand = rows, expand
         self.found.live_whole = not self.found.aside
 
     def _less(
@@ -118,11 +125,11 @@ class Billing:
         if "customer_read" in error.rights and _CUSTOMER in expand:
             self.found.missing.add("customers")
             return tuple(one for one in expand if one != _CUSTOMER)
-        if not self.found.discounts_readable:
-            raise error
-        # The right to see coupons is asked for: worth without them then.
+        # The right to see coupons is asked for: worth without them then, at first
+        # with those that come inside customers.
+        again = not self.found.discounts_readable
         self.found.discounts_readable = False
-        return tuple(one for one in expand if one == _CUSTOMER)
+        return () if again else tuple(one for one in expand if one == _CUSTOMER)
 
     async def read_events(self) -> None:
         """Read what happened to subscriptions and discounts, newest first."""
@@ -165,17 +172,57 @@ class Billing:
             async with asyncio.TaskGroup() as group:
                 for one in sorted(wanted):
                     group.create_task(read(one))
+        if self._request.kind == "daily":
+            # Other runs read all that ended, with customers.
+            await self._read_customers()
+
+    async def _read_customers(self) -> None:
+        """Put customers, with their own discounts, into what ended.
+
+        Those without another subscription are looked up: no list has them together.
+        """
+        known = {
+            row["customer"]["id"]: row["customer"]
+            for row in self.found.live
+            if isinstance(row.get("customer"), dict) and "id" in row["customer"]
+        }
+        gone = [
+            row
+            for row in _deleted(self.found.events)
+            if isinstance(row.get("customer"), str)
+        ]
+
+        async def read(wanted: str) -> None:
+            place = Place(f"/v1/customers/{quote(wanted, safe='')}", "customers/:id")
+            try:
+                found = await self._client.get(place, {}, Fields)
+                if found.get("id") == wanted:
+                    known[wanted] = found
+            except PermissionMissingError:
+                self.found.missing.add("customers")
+            except UnreadableError:
+                return
+
+        if "customers" not in self.found.missing:
+            async with asyncio.TaskGroup() as group:
+                for one in sorted({row["customer"] for row in gone} - known.keys()):
+                    group.create_task(read(one))
+        for row in gone:
+            row["customer"] = known.get(row["customer"], row["customer"])
 
     async def normalised(self) -> Batch:
         """Return everything that was read, in the provider-neutral form."""
         found = self.found
         fill(found.events, found.live)
         shown = [*found.live, *_objects(found.events)]
+        invoices = Invoices(self._client, self._request.now)
         known = Known(
             discounts=self._discounts(),
             tiers=await self.tiers.of(shown),
-            usage=await self._usage([*found.live, *_deleted(found.events)]),
+            usage=await invoices.usage([*found.live, *_deleted(found.events)]),
         )
+        found.aside += invoices.aside
+        found.missing |= set() if invoices.readable else {"invoices"}
         subscriptions: list[Subscription] = []
         for fields in found.live:
             with self._each_apart("subscriptions", fields):
@@ -207,7 +254,9 @@ class Billing:
         return changes
 
     @contextlib.contextmanager
-    def _each_apart(self, endpoint: str, fields: Fields) -> Iterator[None]:
+    def _each_apart(
+        self, endpoint: str, fields: Mapping[str, object]
+    ) -> Iterator[None]:
         """Put aside what cannot be read."""
         try:
             yield
@@ -215,7 +264,7 @@ class Billing:
             self._put_aside(endpoint, fields, error)
 
     def _coupons(self) -> dict[str, object]:
-        """Return every coupon shown, by id, if an event tells of one by its id alone."""
+        """Return every coupon shown, by id, where an event tells the id alone."""
         found = self.found
         told = [
             event
@@ -282,67 +331,6 @@ class Billing:
             items["data"] = [shown.get(line["id"], line) for line in lines]
             items["has_more"] = False
 
-    async def _usage(self, live: list[Fields]) -> dict[str, list[UsageCharge]]:
-        """Read what metered items were charged, back to before the events begin."""
-        metered = dict(_metered_items(live))
-        found: dict[str, list[UsageCharge]] = {}
-
-        async def read(subscription: str, items: frozenset[str]) -> None:
-            try:
-                found.update(
-                    usage_from(await self._invoices(subscription, items), items)
-                )
-            except PermissionMissingError:
-                self.found.missing.add("invoices")
-            except (ShapeError, UnreadableError) as error:
-                told = ShapeError(error.path, "an invoice")
-                self.found.aside.append(
-                    put_aside("invoices", subscription.encode(), told)
-                )
-
-        async with asyncio.TaskGroup() as group:
-            for subscription, items in metered.items():
-                group.create_task(read(subscription, items))
-        return found
-
-    async def _invoices(self, subscription: str, items: frozenset[str]) -> list[Fields]:
-        """Read a subscription's invoices, newest first, as far as they are needed.
-
-        That is until each of `items` is charged by one from before the days shown,
-        whatever this run's events are; the longest period is a year or so.
-        """
-        oldest = int((self._request.now - EVENTS_KEPT).timestamp())
-        found: list[Fields] = []
-        waiting = set(items)
-        params = {"limit": "10", "subscription": subscription}
-        place = Place("/v1/invoices", "invoices")
-        async for page in pages(self._client, place, params):
-            for raw in page:
-                fields: Fields = msgspec.json.decode(raw)
-                await self._follow_lines(fields)
-                found.append(fields)
-                at = finalised_at(node(fields, "invoice"))
-                if at < oldest:
-                    waiting -= usage_from([fields], items).keys()
-                if not waiting or at < oldest - _LONGEST_PERIOD:
-                    return found
-        return found
-
-    async def _follow_lines(self, invoice: Fields) -> None:
-        """Read the lines of an invoice beyond the first page."""
-        lines = invoice.get("lines")
-        if not isinstance(lines, dict) or lines.get("has_more") is not True:
-            return
-        path = f"/v1/invoices/{quote(str(invoice.get('id')), safe='')}/lines"
-        params = {"limit": _PLAIN_PAGE}
-        lines["data"] = [
-            msgspec.json.decode(raw)
-            async for page in pages(
-                self._client, Place(path, "invoices/:id/lines"), params
-            )
-            for raw in page
-        ]
-
     def _put_aside(
         self, endpoint: str, fields: Mapping[str, object], error: ShapeError
     ) -> None:
@@ -384,20 +372,3 @@ def _ended(change: SubscriptionChange) -> Subscription:
     """Return what a deletion shows; its instant is the end where it tells none."""
     after = change.after
     return msgspec.structs.replace(after, ended_at=after.ended_at or change.at)
-
-
-def _metered_items(rows: list[Fields]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield each subscription with the ids of its metered items, if it has any."""
-    for fields in rows:
-        items = frozenset(
-            str(line.get("id")) for line in lines_of(fields) if _is_metered(line)
-        )
-        if items:
-            yield str(fields["id"]), items
-
-
-def _is_metered(line: Fields) -> bool:
-    """Tell whether an item is charged by use; plans, the old form, tell it at the top."""
-    price, plan = line.get("price"), line.get("plan")
-    terms = price.get("recurring") if isinstance(price, dict) else plan
-    return isinstance(terms, dict) and terms.get("usage_type") == "metered"

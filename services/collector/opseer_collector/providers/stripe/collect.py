@@ -116,6 +116,7 @@ class _Fetch:
             int(request.now.timestamp()), livemode=request.environment == "live"
         )
         self._billed = Billing(client, request, self._reader)
+        self._currencies: frozenset[str] = frozenset()
         self._permissions: dict[str, str] = {}
         self._live_lists: set[str] = set()
         self._probed: set[str] = set()
@@ -132,19 +133,24 @@ class _Fetch:
     async def run(self) -> Fetched:
         """Read all."""
         await self._tell("connecting", 0)
-        currencies = await self._balance()
-        self._intake.began(currencies)
-        await self._tell("connecting", _WHOLE)
         newest: list[_Walking[Any]] = [self._transactions(), self._charges()]
-        await _all_at_once(*(one.read() for one in newest), self._others(newest))
+        await _all_at_once(
+            *(self._connect(), self._others(newest)), *(one.read() for one in newest)
+        )
         if not self._billed.tiers.readable:
             self._permissions["prices"] = "missing"
         return Fetched(
             permissions=self._permissions,
-            currencies=currencies,
+            currencies=self._currencies,
             live_lists=frozenset(self._live_lists),
             lacking=self._lacking,
         )
+
+    async def _connect(self) -> None:
+        """Tell the currencies of the balance."""
+        self._currencies = await self._balance()
+        self._intake.began(self._currencies)
+        await self._tell("connecting", _WHOLE)
 
     async def _others(self, newest: Sequence[_Walking[Any]]) -> None:
         """Read what people do not look at first, once the newest days are read."""
@@ -271,9 +277,7 @@ class _Fetch:
             self._client, self._reader, self._billed.tiers, self._intake.store
         )
         try:
-            await ended.read(
-                self._request.until, discounts=self._billed.found.discounts_readable
-            )
+            await ended.read(self._request.until, self._billed.found.expandable())
         except* PermissionMissingError:
             self._lacking = True
 

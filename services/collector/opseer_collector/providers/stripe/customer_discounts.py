@@ -30,8 +30,8 @@ def changes_of(
 ) -> Iterator[SubscriptionChange]:
     """Yield a change for each subscription that a customer's discount is about.
 
-    `subscriptions` are by customer; those that ended by then are left out. Nothing for
-    events of other kinds. Raises ShapeError.
+    `subscriptions` are by customer; also what ended by then may have had what is taken
+    away. Nothing for events of other kinds. Raises ShapeError.
     """
     source = node(event, "event")
     data = source.opt_node("data")
@@ -43,16 +43,15 @@ def changes_of(
     at = source.integer("created")
     told = tuple(_discounts(source.text("type"), at, shown, data, coupons))
     for one in subscriptions.get(shown.opt_reference("customer") or "", ()):
-        if one.ended_at is None or one.ended_at > at:
-            yield SubscriptionChange(
-                event_id=f"{source.text('id')}:{one.id}",
-                subscription_id=one.id,
-                at=at,
-                position=position,
-                kind="customer_discount",
-                before=None,
-                after=msgspec.structs.replace(one, customer_discounts=told),
-            )
+        yield SubscriptionChange(
+            event_id=f"{source.text('id')}:{one.id}",
+            subscription_id=one.id,
+            at=at,
+            position=position,
+            kind="customer_discount",
+            before=None,
+            after=msgspec.structs.replace(one, customer_discounts=told),
+        )
 
 
 def by_customer(

@@ -23,10 +23,6 @@ from opseer_common.contracts.subscription import Subscription
 _NAME: Final = "ended_subscriptions"
 _PLACE: Final = Place("/v1/subscriptions", "subscriptions")
 _PLAIN: Final[Params] = {"status": "canceled"}
-_WITH_DISCOUNTS: Final[Params] = {
-    **_PLAIN,
-    "expand[]": ("data.discounts", "data.items.data.discounts"),
-}
 
 Fields = dict[str, Any]
 
@@ -47,12 +43,12 @@ class Ended:
         self._tiers = tiers
         self._store = store
 
-    async def read(self, until: int, *, discounts: bool) -> None:
-        """Read those created before `until`, with their discounts if the key may.
+    async def read(self, until: int, expand: Sequence[str]) -> None:
+        """Read those created before `until`, with what the key may `expand`.
 
         Raises PermissionMissingError, alone or in a group.
         """
-        params = _WITH_DISCOUNTS if discounts else _PLAIN
+        params: Params = {**_PLAIN, "expand[]": expand} if expand else _PLAIN
         listing = Listing(_NAME, self._reader.plain, self._keep, _PLACE, params)
         await Walk(self._client, listing, self._reader, _untold).run(OLDEST, until)
 

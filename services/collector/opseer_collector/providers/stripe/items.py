@@ -23,7 +23,11 @@ def fill(events: Iterable[Fields], live: Iterable[Fields]) -> None:
         if not isinstance(data, dict) or not isinstance(shown, dict):
             continue
         items, lines = shown.get("items"), now.get(str(shown.get("id")))
-        if not isinstance(items, dict) or items.get("has_more") is not True or not lines:
+        if (
+            not lines
+            or not isinstance(items, dict)
+            or items.get("has_more") is not True
+        ):
             continue
         told = len(items.get("data") or ())
         total = items.get("total_count")

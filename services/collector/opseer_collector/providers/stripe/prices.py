@@ -12,7 +12,7 @@ _INTERVALS = frozenset({"day", "week", "month", "year"})
 _HUNDRED = Decimal(100)
 # The fields on the way to a coupon, from an event or a subscription.
 _COUPON_HOLDERS = frozenset(
-    {"coupon", "customer", "data", "discount", "discounts", "items", "object", "source"}
+    {"customer", "data", "discount", "discounts", "items", "object", "source"}
 )
 
 
@@ -234,15 +234,15 @@ def told_discount(source: Node, coupons: Mapping[str, object]) -> Discount:
 
 def coupons_in(value: object) -> Iterator[tuple[str, object]]:
     """Yield every coupon within a JSON value, with its id; nothing where none fits."""
-    if isinstance(value, Mapping):
-        if value.get("object") == "coupon" and isinstance(value.get("id"), str):
-            yield value["id"], value
-            return
-        for name in _COUPON_HOLDERS & value.keys():
-            yield from coupons_in(value[name])
-    elif isinstance(value, list):
+    if isinstance(value, list):
         for one in value:
             yield from coupons_in(one)
+    elif isinstance(value, Mapping):
+        coupon = value.get("coupon")
+        if isinstance(coupon, Mapping) and isinstance(coupon.get("id"), str):
+            yield coupon["id"], coupon
+        for name in _COUPON_HOLDERS & value.keys():
+            yield from coupons_in(value[name])
 
 
 def has_unknown(

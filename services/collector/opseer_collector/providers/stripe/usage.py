@@ -7,16 +7,36 @@ to items by the item's id, in the shapes before and since basil.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from opseer_collector.providers.stripe.shapes import Node, node
+from opseer_collector.providers.stripe.tiers import lines_of
 from opseer_common.contracts.subscription import UsageCharge
 
 _STATUSES: Final = frozenset({"paid", "open"})
 _REASONS: Final = frozenset(
     {"subscription_cycle", "subscription_threshold", "subscription_update"}
 )
+
+
+def metered_items(
+    subscriptions: Iterable[Mapping[str, object]],
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each subscription with the ids of its metered items, if it has any."""
+    for fields in subscriptions:
+        items = frozenset(
+            str(line.get("id")) for line in lines_of(fields) if _is_metered(line)
+        )
+        if items:
+            yield str(fields["id"]), items
+
+
+def _is_metered(line: Mapping[str, object]) -> bool:
+    """Tell whether an item is charged by use; plans, the old form, tell it on top."""
+    price, plan = line.get("price"), line.get("plan")
+    terms = price.get("recurring") if isinstance(price, Mapping) else plan
+    return isinstance(terms, Mapping) and terms.get("usage_type") == "metered"
 
 
 def usage_from(
