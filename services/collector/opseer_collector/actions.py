@@ -30,6 +30,7 @@ from opseer_common.sealing import SealedFor, SealError, Secret
 HEARTBEAT_SECONDS: Final = 10.0
 _ANNOUNCE_SECONDS: Final = 0.5
 _PREVIEW_SECONDS: Final = 4.0
+_PREVIEW_PAUSE: Final = 9
 _GATHER_SECONDS: Final = 0.15
 _DAILY_LISTS: Final = ("balance_transactions", "charges")
 _LEFT: Final[tuple[type[Exception], ...]] = (*UNAVAILABLE, Overtaken)
@@ -246,8 +247,9 @@ class _Preview:
         self._as_of = as_of
         self._yesterday = yesterday
         self._listings: dict[str, int] = {}
-        self._shown_at: float | None = None
+        self._next_at = 0.0
         self.currency: str | None = None
+        self.begun = False
 
     async def covered(self, listing: str, since: int) -> None:
         """Show what all lists of the daily figures cover, not too often."""
@@ -257,11 +259,14 @@ class _Preview:
         now = asyncio.get_running_loop().time()
         if len(known) < len(reached) or max(known) > self._yesterday:
             return
-        if self._shown_at is not None and now - self._shown_at < _PREVIEW_SECONDS:
+        if not self.begun or now < self._next_at:
             return
-        self._shown_at = now
+        self._next_at = now + _PREVIEW_SECONDS
         covered = Covered(max(known), self.currency)
         await self._publisher.preview(self._claim, self._as_of, covered)
+        # The more rows, the longer it takes: most of the time is for reading.
+        took = asyncio.get_running_loop().time() - now
+        self._next_at += _PREVIEW_PAUSE * took
 
 
 class _Storing:
@@ -334,7 +339,10 @@ class _Intake:
 
     def began(self, currencies: frozenset[str]) -> None:
         """Note the currency of the balance, if it has only one."""
-        if self._preview is not None and len(currencies) == 1:
+        if self._preview is None:
+            return
+        self._preview.begun = True
+        if len(currencies) == 1:
             [self._preview.currency] = currencies
 
     async def covered(self, listing: str, since: int) -> None:

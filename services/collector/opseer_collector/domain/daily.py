@@ -24,7 +24,8 @@ CHARGES = "charges_and_refunds"
 class Sum:
     """All balance transactions of one day, currency and category.
 
-    `paid` counts those with an amount above 0, `sources` the distinct sources.
+    `paid` counts those with an amount above 0, `sources` the distinct sources
+    of disputes.
     """
 
     day: int

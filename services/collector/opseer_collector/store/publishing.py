@@ -31,19 +31,13 @@ _LISTS: Final = {
     "charges": "charge",
     "disputes": "dispute",
 }
+_NONE: Final = [0, 0]
 _FENCED: Final = {
     "subscription": "id",
     "ended_subscription": "id",
     "subscription_change": "event_id",
 }
 """Tables of which mrr sees published rows alone, and the key of each."""
-
-# The fence under which this run ($6, $7) read the instant of a row: an earlier one for
-# what it read before it broke off.
-_READ_AT: Final = """
-    SELECT coalesce(max(r.fence), $6) FROM collector.read_window r
-    WHERE r.run_id = $7 AND r.endpoint = {1} AND r.since <= {0} AND {0} < r.until
-    """
 
 
 class Publisher:
@@ -140,16 +134,35 @@ class _Publication:
     async def _clean(self, reading: Reading, fetched: Fetched) -> None:
         """Delete what the provider no longer has, what was healed, and what is old."""
         since, oldest = reading.span.since, int((reading.as_of - KEPT).timestamp())
+        first, kept = await self._read_before()
+        mine = self._claim.fence
         for endpoint, table in _LISTS.items():
             gone_since = since if endpoint in fetched.live_lists else None
             await self._connection.execute(
                 f"""
                 DELETE FROM collector.{table}
                 WHERE {OF} AND (created < $4 OR created >= $5 AND fence < $6
-                    AND fence < ({_READ_AT.format("created", "$8")}))
+                    AND (fence < $7 OR width_bucket(created, $8::bigint[]) % 2 = 0))
                 """,  # noqa: S608 - constants
-                *(*self._of, oldest, gone_since, self._claim.fence),
-                *(self._claim.run_id, endpoint),
+                *(
+                    *self._of,
+                    oldest,
+                    gone_since,
+                    mine,
+                    first,
+                    kept.get(endpoint, _NONE),
+                ),
+            )
+            await self._connection.execute(
+                f"""
+                DELETE FROM collector.quarantine
+                WHERE {OF} AND endpoint = $4 AND fence < $5
+                  AND (since IS NULL OR since >= $6 OR since < $7)
+                  AND (fence < $8 OR since IS NULL
+                       OR width_bucket(since, $9::bigint[]) % 2 = 0)
+                """,  # noqa: S608 - a constant
+                *(*self._of, endpoint, mine, since, oldest),
+                *(first, kept.get(endpoint, _NONE)),
             )
         if "subscriptions" in fetched.live_lists:
             await self._connection.execute(
@@ -163,11 +176,33 @@ class _Publication:
         await self._connection.execute(
             f"""
             DELETE FROM collector.quarantine
-            WHERE {OF} AND fence < $6 AND (since IS NULL OR since >= $5 OR since < $4)
-              AND fence < ({_READ_AT.format("quarantine.since", "quarantine.endpoint")})
-            """,  # noqa: S608 - constants
-            *(*self._of, oldest, since, self._claim.fence, self._claim.run_id),
+            WHERE {OF} AND fence < $4 AND endpoint <> ALL($5::text[])
+              AND (since IS NULL OR since >= $6 OR since < $7)
+            """,  # noqa: S608 - a constant
+            *(*self._of, mine, [*_LISTS], since, oldest),
         )
+
+    async def _read_before(self) -> tuple[int, dict[str, list[int]]]:
+        """Return what this run read before it broke off, to be kept.
+
+        That is its first fence, and by list where windows begin and end in turn.
+        """
+        rows = await self._connection.fetch(
+            """
+            SELECT endpoint, since, until, fence FROM collector.read_window
+            WHERE run_id = $1 AND fence < $2 ORDER BY endpoint, since
+            """,
+            *(self._claim.run_id, self._claim.fence),
+        )
+        edges: dict[str, list[int]] = {}
+        for row in rows:
+            known = edges.setdefault(row["endpoint"], [])
+            if known and row["since"] <= known[-1]:
+                known[-1] = max(known[-1], row["until"])
+            else:
+                known += (row["since"], row["until"])
+        first = min((row["fence"] for row in rows), default=self._claim.fence)
+        return first, edges
 
     async def _show_rows(self) -> None:
         """Let this run's subscriptions and events be seen, in place of earlier ones.
