@@ -334,4 +334,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.umask(0o077)
+    # `kill` and `timeout` end it this way: the servers still go.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main()

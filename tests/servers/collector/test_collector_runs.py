@@ -12,6 +12,7 @@ import pytest
 from opseer_collector.domain.records import BalanceTransaction, Batch
 from opseer_collector.domain.work import Covered
 from opseer_common.contracts.subscription import Subscription
+from opseer_common.testing.pair import until
 from opseer_simulator.faults import Fault
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ async def test_customers_behind_changes_and_their_products_have_names(
 async def test_progress_only_grows_and_ends(collector: Collector) -> None:
     """What is told grows up to its total, and the run's row says that it is done."""
     made = await collector.collect()
+    # It is told after the row says so, to whoever still listens.
+    await until(lambda: collector.told[-1].stage == "done")
     done = [message.done for message in collector.told]
     assert done == sorted(done)
     assert collector.told[-1].stage == "done"
