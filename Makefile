@@ -56,7 +56,22 @@ check: $(VENV)/.dev ## Format, lint, types, import rules, dead code, dependencie
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/vulture
 	$(BIN)/deptry .
+	git ls-files -z | xargs -0 -n 200 -P 2 \
+	  $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
 	$(BIN)/pytest --quiet tests/structure
+
+.PHONY: audit
+audit: $(VENV)/.dev ## Ask for known weaknesses of the pinned packages
+	@$(BIN)/pip-audit --require-hashes --disable-pip --progress-spinner off --strict \
+	  --requirement requirements/run.txt || { status=$$?; \
+	  echo "audit: weaknesses were found, or the service that knows them was not" \
+	    "reached: see the lines above" >&2; exit $$status; }
+
+.PHONY: sbom
+sbom: $(VENV)/.dev ## Write sbom.json: what a release is made of, in CycloneDX
+	@$(BIN)/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --of JSON -o sbom.json
+	@echo "sbom.json lists $$(grep -c '"purl"' sbom.json) packages"
 
 .PHONY: messages
 messages: $(VENV)/.dev ## Make docs/MESSAGES.md and docs/asyncapi.json from the contracts

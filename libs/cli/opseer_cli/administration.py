@@ -13,6 +13,8 @@ from opseer_cli.processes import end_orphans
 from opseer_cli.settings import Settings
 from opseer_common import bootstrap, sealing
 from opseer_common.errors import ConfigError
+from opseer_common.key_files import read_ring
+from opseer_common.key_vault import VaultTransit, Wrapper
 
 _POLL = 0.05
 _GRACE = 10.0
@@ -68,6 +70,13 @@ async def _until_ready(server: EmbeddedPostgres) -> None:
         await asyncio.sleep(_POLL)
 
 
+def vault(chosen: Settings) -> Wrapper | None:
+    """Return the vault that wraps the sealing keys, where one is set."""
+    if chosen.vault_address is None or chosen.vault_token_file is None:
+        return None
+    return VaultTransit(chosen.vault_address, chosen.vault_key, chosen.vault_token_file)
+
+
 def sealing_checks(chosen: Settings) -> dict[int, str]:
     """Return the check value of each sealing key that is here, by its id.
 
@@ -76,7 +85,7 @@ def sealing_checks(chosen: Settings) -> dict[int, str]:
     folder = chosen.secrets_dir or layout_of(chosen.data_dir).secrets
     credentials = Credentials(folder)
     if credentials.sealing_key.exists():
-        known = sealing.read_key_ring(credentials.sealing_key).publics()
+        known = read_ring(credentials.sealing_key, vault(chosen)).publics()
     elif credentials.sealing_public.exists():
         known = [sealing.read_public_key(credentials.sealing_public)]
     else:

@@ -29,6 +29,9 @@ LEFT_OUT = frozenset(
         "gateway.session",
         "gateway.api_token",
         "gateway.sign_in_link",
+        "gateway.invitation",
+        # Of the machine; the gateway notes its own again.
+        "gateway.sealing_key",
     }
 )
 _OPEN_RUN = "state IN ('queued', 'running')"

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from opseer_cli import machine, offline, operations, remote, users
+from opseer_cli import key_commands, machine, offline, operations, remote, users
 from opseer_common.errors import ConfigError, OpseerError
 from opseer_common.run import EX_CONFIG
 
@@ -42,7 +42,7 @@ for _command in (
     commands.command()(_command)
 commands.command("nats-config")(machine.nats_config)
 commands.command("doctor")(operations.check)
-commands.add_typer(operations.keys, name="keys")
+commands.add_typer(key_commands.keys, name="keys")
 commands.add_typer(users.commands, name="user")
 
 

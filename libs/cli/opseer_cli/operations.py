@@ -1,4 +1,4 @@
-"""Commands of whoever runs Opseer: backup, restore, doctor, keys status."""
+"""Commands of whoever runs Opseer: backup, restore, doctor."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from rich.console import Console
 
 from opseer_cli import administration, backup_store, doctor, settings
 from opseer_cli.backup import Backup, Manifest, write
-from opseer_cli.key_store import stored_keys
 from opseer_common.clock import utc_now
 from opseer_common.errors import ConfigError
 
 _console = Console(stderr=True, highlight=False)
 _PIPE = "-"
 _PRIVATE = 0o600
-keys = typer.Typer(help="The sealed provider keys.", no_args_is_help=True)
 
 
 def _say(text: str) -> None:
@@ -121,22 +119,3 @@ def check() -> None:
         sys.stdout.write(f"{finding}\n")
     if any(finding.advice is not None for finding in findings):
         raise typer.Exit(1)
-
-
-def keys_status() -> None:
-    """Say which keys are stored, and what each is sealed to. No key is opened."""
-    chosen = settings.read()
-    known = administration.sealing_checks(chosen)
-
-    async def work() -> list[str]:
-        async with (
-            administration.database_url(chosen, _say) as url,
-            backup_store.connected(url) as connection,
-        ):
-            return [key.words(known.keys()) for key in await stored_keys(connection)]
-
-    for line in asyncio.run(work()) or ["no key is stored"]:
-        sys.stdout.write(line + "\n")
-
-
-keys.command("status")(keys_status)

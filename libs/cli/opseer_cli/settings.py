@@ -57,6 +57,13 @@ class Settings:
         default="max",
     )
     token: str | None = env("OPSEER_TOKEN", default=None)
+    vault_address: str | None = env(
+        "OPSEER_VAULT_ADDR", settings.base_url, default=None
+    )
+    vault_key: str = env("OPSEER_VAULT_KEY", default="opseer")
+    vault_token_file: Path | None = env(
+        "OPSEER_VAULT_TOKEN_FILE", settings.file_path, default=None
+    )
     once: bool = env("ONCE", lambda text: text not in {"0", "no"}, default=False)
 
     @property

@@ -5,7 +5,8 @@ HPKE base mode (RFC 9180): DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
 Record, 310 bytes: version 1 | key id u32 | enc 32 || ciphertext 257+16. The plain
 text is a length byte and the key, zero-padded to 257 bytes, so the size tells
 nothing. Account, source and key version go into HPKE's `info` together with the
-record's head, so a record that is moved to another row does not open.
+record's head, so a record that is moved to another row does not open. Records of
+destinations are alike, of version 2 and 1,080 bytes, sealed to the notifier.
 """
 
 from __future__ import annotations
@@ -31,15 +32,54 @@ from typing_extensions import override
 from opseer_common.errors import ConfigError, OpseerError
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-_VERSION = 1
 _HEAD = struct.Struct(">BI")
-_PLAIN = 257
-_MAX_KEY = 255
-RECORD_SIZE: Final = _HEAD.size + 32 + _PLAIN + 16
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A kind of record: `most` bytes of text, its length in `prefix` bytes before it.
+
+    Records of one form all have the same `size`.
+    """
+
+    version: int
+    label: bytes
+    prefix: int
+    most: int
+
+    @property
+    def size(self) -> int:
+        """The bytes of a record."""
+        return _HEAD.size + 32 + self.prefix + self.most + 1 + 16
+
+    def pad(self, text: bytes) -> bytes:
+        """Return what is encrypted. ValueError for no text or too much of it."""
+        if not 0 < len(text) <= self.most:
+            raise ValueError(f"{self.most} bytes can be sealed at most, one at least")
+        length = len(text).to_bytes(self.prefix, "big")
+        return length + text + bytes(self.most + 1 - len(text))
+
+    def unpad(self, plain: bytes) -> bytes | None:
+        """Return the text again; None for what `pad` does not make."""
+        end = self.prefix + int.from_bytes(plain[: self.prefix], "big")
+        if end == self.prefix or end >= len(plain) or any(plain[end:]):
+            return None
+        return plain[self.prefix : end]
+
+
+KEY: Final = Form(1, b"opseer.key.v1\0", 1, 255)
+"""A provider's key, sealed to the collector."""
+DESTINATION: Final = Form(2, b"opseer.destination.v1\0", 2, 1024)
+"""The address and secrets of a destination, sealed to the notifier."""
+RECORD_SIZE: Final = KEY.size
 
 
 class SealError(OpseerError):
     """A record that does not open: damaged, moved, or sealed to another key."""
+
+
+class UnknownSealingKeyError(SealError):
+    """A record that is sealed to a key which is not in the ring: nothing is damaged."""
 
 
 class Secret:
@@ -75,13 +115,14 @@ class SealedFor:
     account_id: UUID
     source: str
     key_version: int
+    form: Form = KEY
 
     def info(self, head: bytes) -> bytes:
         """Return HPKE's `info`: a label, the record's head, and this place."""
         name = self.source.encode()
         return b"".join(
             (
-                b"opseer.key.v1\0",
+                self.form.label,
                 head,
                 self.account_id.bytes,
                 struct.pack(">H", len(name)),
@@ -104,12 +145,12 @@ class PublicKey:
         return hashlib.sha256(b"opseer.sealing-key.v1\0" + self.raw).hexdigest()
 
     def seal(self, secret: Secret, place: SealedFor) -> bytes:
-        """Return the record of `secret` for `place`. ValueError over 255 bytes."""
-        text = secret.reveal().encode()
-        if not 0 < len(text) <= _MAX_KEY:
-            raise ValueError("a key has 1 to 255 bytes")
-        head = _HEAD.pack(_VERSION, self.key_id)
-        plain = bytes((len(text),)) + text + bytes(_PLAIN - 1 - len(text))
+        """Return the record of `secret` for `place`.
+
+        ValueError over 255 bytes, or what the place's form takes.
+        """
+        plain = place.form.pad(secret.reveal().encode())
+        head = _HEAD.pack(place.form.version, self.key_id)
         key = X25519PublicKey.from_public_bytes(self.raw)
         return head + _SUITE.encrypt(plain, key, info=place.info(head))
 
@@ -133,22 +174,38 @@ class KeyRing:
         raw = self.keys[key_id].public_key().public_bytes_raw()
         return PublicKey(key_id, raw)
 
+    def rotated(self) -> KeyRing:
+        """Return the ring with a fresh primary key; the others still open."""
+        fresh = generate(max(self.keys) + 1)
+        return KeyRing(fresh.primary, {**self.keys, **fresh.keys})
+
+    def without(self, key_id: int) -> KeyRing:
+        """Return the ring without a key. ValueError for the primary one."""
+        if key_id == self.primary:
+            raise ValueError("the primary key is in use")
+        left = {other: key for other, key in self.keys.items() if other != key_id}
+        return KeyRing(self.primary, left)
+
     def open(self, record: bytes, place: SealedFor) -> Secret:
-        """Return the key in `record`. SealError for whatever does not fit."""
-        if len(record) != RECORD_SIZE or record[0] != _VERSION:
+        """Return the key in `record`.
+
+        SealError for whatever does not fit, UnknownSealingKeyError among them.
+        """
+        form = place.form
+        if len(record) != form.size or record[0] != form.version:
             raise SealError("not a sealed key")
         head = record[: _HEAD.size]
         key = self.keys.get(_HEAD.unpack(head)[1])
         if key is None:
-            raise SealError("sealed to a key that is not in the key file")
+            raise UnknownSealingKeyError("sealed to a key that is not in the key file")
         try:
             plain = _SUITE.decrypt(record[_HEAD.size :], key, info=place.info(head))
         except (InvalidTag, ValueError):
             raise SealError("the sealed key does not open") from None
-        size = plain[0]
-        if size == 0 or any(plain[1 + size :]):
+        text = form.unpad(plain)
+        if text is None:
             raise SealError("the sealed key does not open")
-        return Secret(plain[1 : 1 + size].decode())
+        return Secret(text.decode())
 
 
 def generate(key_id: int = 1) -> KeyRing:
@@ -171,19 +228,27 @@ def public_document(key: PublicKey) -> bytes:
     return json.dumps({"key_id": key.key_id, "public_key": raw}).encode()
 
 
+def key_ring(document: bytes) -> KeyRing:
+    """Return the ring of a key file's content. ValueError when it is none."""
+    try:
+        content = json.loads(document)
+        keys = {
+            int(key_id): X25519PrivateKey.from_private_bytes(base64.b64decode(raw))
+            for key_id, raw in content["keys"].items()
+        }
+        ring = KeyRing(int(content["primary"]), keys)
+        ring.public()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError("not a sealing key file") from None
+    return ring
+
+
 def read_key_ring(path: Path) -> KeyRing:
     """Read the collector's key file. ConfigError when it is not one."""
     try:
-        document = json.loads(path.read_bytes())
-        keys = {
-            int(key_id): X25519PrivateKey.from_private_bytes(base64.b64decode(raw))
-            for key_id, raw in document["keys"].items()
-        }
-        ring = KeyRing(int(document["primary"]), keys)
-        ring.public()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return key_ring(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: not a sealing key file") from error
-    return ring
 
 
 def read_public_key(path: Path) -> PublicKey:
