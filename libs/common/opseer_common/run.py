@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -23,6 +25,7 @@ from opseer_common.database import LATER, UNAVAILABLE
 from opseer_common.errors import ConfigError
 
 EX_CONFIG: Final = 78
+_PR_SET_DUMPABLE: Final = 4
 _log = structlog.get_logger()
 
 
@@ -105,6 +108,16 @@ async def live(
     _log.info("stopped")
 
 
+def close_memory() -> None:
+    """Keep secrets in memory from core files and from other processes of this user.
+
+    A kernel without prctl (macOS) does the first part alone.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def run(
     service: str,
     build: Callable[[Lifetime], Awaitable[None]],
@@ -112,6 +125,7 @@ def run(
 ) -> None:
     """Be the process of `service`; return at the end or exit."""
     logs.configure(service)
+    close_memory()
     try:
         asyncio.run(live(build, ready_file))
     except ConfigError as error:
