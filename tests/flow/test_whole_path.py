@@ -6,6 +6,7 @@ made-up company behind the simulator.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -336,6 +337,66 @@ def test_a_wiped_bus_loses_no_figure(system: System) -> None:
     assert system.call("POST", "/api/v1/integrations/stripe/refresh")[0] == 202
     system.settle(seconds=100)
     assert system.get(path)["rows"] == before
+
+
+def test_the_key_is_nowhere(system: System) -> None:
+    """Rule: after pastes in wrong places, kills and restarts no file or process has it.
+
+    Everything on disk is looked into: tables, WAL, streams, logs, a backup with keys;
+    and the environment and command line of every process. So for the private sealing
+    key, which is in its own file alone.
+    """
+    _paste_everywhere(system)
+    secrets = system.layout.secrets
+    sealing = json.loads((secrets / "sealing-key.json").read_text("utf-8"))
+    backup = system.layout.root / "backup"
+    subprocess.run(
+        [
+            *(sys.executable, "-c", "from opseer_cli.main import app; app()"),
+            *("backup", str(backup), "--with-keys"),
+        ],
+        env={"PATH": os.defpath, "OPSEER_DATA_DIR": str(system.layout.root)},
+        check=True,
+        capture_output=True,
+    )
+    raw = base64.b64decode(sealing["keys"]["1"])
+    needles = [
+        form
+        for secret in (KEY.encode(), raw)
+        for form in (secret, secret.hex().encode(), base64.b64encode(secret)[:-4])
+    ]
+    looked, hits = 0, []
+    own = {secrets / "sealing-key.json"}
+    for file in {
+        *system.layout.root.rglob("*"),
+        system.layout.root.with_suffix(".log"),
+    }:
+        if file.is_file() and file not in own:
+            content = file.read_bytes()
+            looked += len(content)
+            hits += [file for needle in needles if needle in content]
+    backup.unlink()
+    for note in system.layout.run.glob("*.json"):
+        process = Path("/proc") / str(json.loads(note.read_text("utf-8"))["pid"])
+        for name in ("environ", "cmdline"):
+            with suppress(PermissionError):
+                content = (process / name).read_bytes()
+                hits += [note for needle in needles if needle in content]
+    assert hits == []
+    assert looked > 10_000_000
+
+
+def _paste_everywhere(system: System) -> None:
+    """Send the key where it does not belong, as people do."""
+    assert system.call("PUT", "/api/v1/integrations/polar", {"api_key": KEY})[0] == 422
+    wrong = {"api_key": KEY, KEY: KEY}
+    assert system.call("PUT", "/api/v1/integrations/stripe", wrong)[0] == 422
+    assert system.call("GET", f"/api/v1/integrations/{KEY}")[0] == 404
+    assert system.call("GET", f"/api/v1/mrr?source={KEY}")[0] == 422
+    assert system.call("GET", f"/dashboard?api_key={KEY}")[0] == 200
+    login = {"email": f"{KEY}@example.com", "password": KEY}
+    assert system.call("POST", "/api/v1/auth/login", login)[0] == 401
+    assert call("GET", f"{system.url}/api/v1/mrr", token=KEY)[0] == 401
 
 
 async def test_a_disconnect_leaves_nothing(system: System) -> None:
