@@ -8,7 +8,7 @@ from opseer_common.contracts import (
     MrrComputed,
     RevenueCollected,
 )
-from opseer_notifier.actions import Building
+from opseer_notifier.actions.building import Building
 
 
 def listen(bus: Bus, building: Building) -> None:

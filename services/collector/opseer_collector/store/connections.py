@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -26,9 +26,11 @@ from opseer_common.days import zone
 
 _SERVICE: Final = "collector"
 _TABLES: Final = (
-    *("run", "connection", "balance_transaction", "charge", "dispute"),
+    *("run", "connection", "balance_transaction", "charge", "dispute", "refund"),
     *("subscription", "ended_subscription", "subscription_change", "fx_rate"),
     *("revenue_daily_cache", "name", "quarantine", "read_window"),
+    *("history", "invoice_line"),
+    *("project_metric", "metric_daily"),
 )
 """Every table of a connection, the run first: who writes for it waits or is refused."""
 
@@ -202,6 +204,7 @@ async def _begin(
     connection: Connection, place: Place, run_id: UUID, now: datetime
 ) -> None:
     """Know a connection and put its first run in line; a late one is no news."""
+    await _take_turn(connection, place)
     if await _timezone(connection, place) is None:
         return
     earlier = await connection.fetch(
@@ -225,14 +228,19 @@ async def _begin(
 
 
 async def line_up(
-    connection: Connection, place: Place, run_id: UUID, kind: RunKind, now: datetime
+    connection: Connection,
+    place: Place,
+    run_id: UUID,
+    kind: RunKind,
+    now: datetime,
+    wait: timedelta = timedelta(0),
 ) -> None:
-    """Insert a run of a known connection, once."""
+    """Insert a run of a known connection, once; it begins after `wait`."""
     await connection.execute(
         """
         INSERT INTO collector.run (run_id, account_id, source, connection_id, kind,
             not_before, created_at, state, finished_at, error_code)
-        SELECT $4, account_id, source, connection_id, $5, $6, $6, state, finished_at,
+        SELECT $4, account_id, source, connection_id, $5, $7, $6, state, finished_at,
                error_code
         FROM (
             SELECT account_id, source, connection_id,
@@ -250,6 +258,7 @@ async def line_up(
         run_id,
         kind,
         now,
+        now + wait,
     )
 
 
@@ -270,8 +279,21 @@ async def _apply_settings(
         await line_up(connection, place, run_id, "recompute", now)
 
 
+async def _take_turn(connection: Connection, place: Place) -> None:
+    """Let beginnings and ends of one source come one after the other.
+
+    Else a beginning that saw the connection just before it ended would write its rows
+    just after they were deleted.
+    """
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtext('opseer collector'), hashtext($1))",
+        f"{place.account_id} {place.source}",
+    )
+
+
 async def _purge(connection: Connection, place: Place) -> None:
     """Delete every row of a connection. Waits for what is being written for it."""
+    await _take_turn(connection, place)
     for table in _TABLES:
         await connection.execute(
             f"""

@@ -32,13 +32,14 @@ class Inputs:
     """Everything that an account's reports follow from, and the `reports` there are.
 
     `gone` are sources whose numbers may stand in a report though the connection they
-    came by is no more.
+    came by is no more; `built_from` are the connections that the reports have seen.
     """
 
     account_id: UUID
     connected: Sequence[Connected]
     gone: frozenset[Source]
     reports: Mapping[date, DailyReport]
+    built_from: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

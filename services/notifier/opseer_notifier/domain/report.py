@@ -105,7 +105,7 @@ class _Of:
 
 def report(day: date, timezone: str, channels: Sequence[Channel]) -> DailyReport:
     """Return the report of `day`, a day of the IANA zone `timezone`."""
-    return _titled(
+    return titled(
         day,
         timezone,
         tuple(
@@ -123,18 +123,14 @@ def report(day: date, timezone: str, channels: Sequence[Channel]) -> DailyReport
 def without(body: DailyReport, sources: frozenset[Source]) -> DailyReport:
     """Return the report without the channels of `sources`."""
     kept = tuple(one for one in body.channels if one.source not in sources)
-    return _titled(body.date, body.timezone, kept)
+    return titled(body.date, body.timezone, kept)
 
 
-def closed_days(channels: Sequence[Channel], today: date) -> DayRange:
-    """Return the days to report: the oldest with rows, at most 90, to yesterday."""
-    known = [day for one in channels for day in (*one.daily, *one.movements)]
-    first = max(min(known, default=today), today - timedelta(days=DAYS))
-    return DayRange(first, today - ONE_DAY)
-
-
-def _titled(
-    day: date, timezone: str, channels: tuple[ReportChannel, ...]
+def titled(
+    day: date,
+    timezone: str,
+    channels: tuple[ReportChannel, ...],
+    title: str = TITLE,
 ) -> DailyReport:
     """Return a report whose title says what is not real money."""
     found = {channel.environment for channel in channels}
@@ -144,8 +140,15 @@ def _titled(
         if environment in found
     ]
     return DailyReport(
-        date=day, timezone=timezone, title=TITLE + "".join(marks), channels=channels
+        date=day, timezone=timezone, title=title + "".join(marks), channels=channels
     )
+
+
+def closed_days(channels: Sequence[Channel], today: date) -> DayRange:
+    """Return the days to report: the oldest with rows, at most 90, to yesterday."""
+    known = [day for one in channels for day in (*one.daily, *one.movements)]
+    first = max(min(known, default=today), today - timedelta(days=DAYS))
+    return DayRange(first, today - ONE_DAY)
 
 
 def _metric(channel: Channel, day: date, of: _Of) -> Metric:

@@ -1,4 +1,4 @@
-"""The notifier's SQL: what it reads of the others, and its own reports."""
+"""What is read of the others, and the reports that follow from it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from opseer_common.errors import TryLaterError
 from opseer_common.outbox import say
 from opseer_notifier.domain.building import Built, Connected, Inputs
 from opseer_notifier.domain.report import Channel, DailyRow, MovementRow
+from opseer_notifier.store import movements
 
 SCHEMA = "notifier"
 
@@ -64,6 +65,11 @@ _UPSERT_REPORT = """
 _TOUCH = """
     UPDATE notifier.report SET built_at = now() WHERE account_id = $1 AND day >= $2
 """
+# Whoever waits for these figures looks again.
+_WAKE = """
+    UPDATE notifier.delivery SET not_before = '-infinity'
+    WHERE account_id = $1 AND state = 'pending' AND wait_until IS NOT NULL
+"""
 _UPSERT_BUILT_FROM = """
     INSERT INTO notifier.built_from (account_id, source, connection_id,
         collected_revision, mrr_revision, next_day_at)
@@ -91,7 +97,7 @@ _BEHIND = """
 
 
 class PostgresStore:
-    """The ports of actions.py and schedule.py on Postgres."""
+    """The ports of actions and schedule.py on Postgres."""
 
     def __init__(self, database: Database) -> None:
         """Use `database` with this service's own login."""
@@ -117,6 +123,7 @@ class PostgresStore:
                 row["day"]: msgspec.json.decode(row["body"], type=DailyReport)
                 for row in reports
             },
+            built_from=frozenset(row["connection_id"] for row in built_from),
         )
 
     async def write(
@@ -139,6 +146,13 @@ class PostgresStore:
             revisions = await _store(connection, account_id, built)
             if inputs.gone:
                 await connection.execute(_TOUCH, account_id, built.days.first)
+                current = [one.connection_id for one in inputs.connected]
+                await movements.forget(connection, account_id, current)
+            if revisions:
+                await connection.execute(_WAKE, account_id)
+            await movements.alert(
+                connection, account_id, inputs.connected, built.days.last
+            )
             await _remember(connection, inputs, built.next_day_at)
             yesterday = built.days.last
             if yesterday in revisions:
@@ -188,16 +202,19 @@ async def _connected(connection: Connection, account_id: UUID, row: Row) -> Conn
 async def _check_connections(connection: Connection, inputs: Inputs) -> None:
     """Raise TryLaterError where the connections are not those that were read.
 
-    Numbers of one that is gone would otherwise come back with a late build.
+    Numbers of one that is gone would otherwise come back with a late build, or stay
+    where another build has stored them since.
     """
     rows = await connection.fetch(
         "SELECT connection_id FROM gateway.v1_integration WHERE account_id = $1",
         inputs.account_id,
     )
-    if {row["connection_id"] for row in rows} != {
-        one.connection_id for one in inputs.connected
-    }:
+    connected = {one.connection_id for one in inputs.connected}
+    if {row["connection_id"] for row in rows} != connected:
         raise TryLaterError("a connection came or went", delay=1)
+    stored = await connection.fetch(_BUILT_FROM, inputs.account_id)
+    if not {row["connection_id"] for row in stored} <= connected | inputs.built_from:
+        raise TryLaterError("reports were built meanwhile", delay=1)
 
 
 async def _is_older(connection: Connection, inputs: Inputs) -> bool:

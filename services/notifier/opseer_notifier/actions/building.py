@@ -1,4 +1,4 @@
-"""What the notifier does: build the reports of an account."""
+"""Building the reports of an account."""
 
 from __future__ import annotations
 
