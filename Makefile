@@ -18,7 +18,7 @@ help: ## Show the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: install
-install: $(VENV)/.run ## Make .venv with the pinned packages and .venv/bin/opseer
+install: $(VENV)/.run $(VENV)/.front ## Make .venv with the pinned packages and .venv/bin/opseer
 
 .PHONY: run
 run: install ## Run Opseer here: embedded NATS and Postgres, data in .opseer/
@@ -109,10 +109,11 @@ lock: ## Pin the packages again in requirements/
 	  --output-file requirements/service.txt
 	$(LOCK) requirements/build.in --constraint requirements/run.txt \
 	  --output-file requirements/build.txt
+	$(LOCK) requirements/node.in --output-file requirements/node.txt
 
 .PHONY: clean
 clean: ## Remove .venv and caches; .opseer/ stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that runs (a name on PATH may be an empty shim) and fits.
@@ -139,7 +140,12 @@ $(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml $(PLACE
 	@$(BIN)/python -m compileall -q libs services
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+# Without it the pages work, too: a failure is told, and the next call tries again.
+$(VENV)/.front: requirements/node.txt $(wildcard frontend/*.* frontend/src/*) $(PLACE)
+	@echo "building the scripts of the pages"
+	@if sh frontend/install.sh $(CURDIR)/$(VENV)/node $(CURDIR)/$(BIN)/python; then touch $@; fi
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run | $(VENV)/.front
 	@echo "installing the tools for tests and checks"
 	@$(PIP) --require-hashes --requirement requirements/dev.txt
 	@touch $@

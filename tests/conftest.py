@@ -22,6 +22,7 @@ from uuid import uuid4
 import asyncpg
 import nats
 import pytest
+import pytest_asyncio
 
 from opseer_cli.credentials import Credentials, admin_seed_file
 from opseer_cli.embedded_nats import EmbeddedNats
@@ -165,6 +166,15 @@ async def database(servers: Servers, template: str) -> AsyncIterator[FreshDataba
         yield made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_database(
+    servers: Servers, template: str
+) -> AsyncIterator[FreshDatabase]:
+    """Return a migrated database for all tests of a module, on the module's loop."""
+    async with _fresh(servers, template) as made:
+        yield made
+
+
 @pytest.fixture
 async def other_database(
     servers: Servers, template: str
@@ -195,6 +205,16 @@ async def _fresh(servers: Servers, template: str) -> AsyncIterator[FreshDatabase
 @pytest.fixture
 async def bus(servers: Servers) -> FreshBus:
     """Return the bus with fresh streams and durables."""
+    return await _fresh_bus(servers)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_bus(servers: Servers) -> FreshBus:
+    """Return the bus for all tests of a module, on the module's loop."""
+    return await _fresh_bus(servers)
+
+
+async def _fresh_bus(servers: Servers) -> FreshBus:
     seed = servers.seeds.get(rights.ADMIN)
     client = await nats.connect(
         servers.nats_url,

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from opseer_common import sealing
 from opseer_common.database import Database
+from opseer_common.demo_account import DEMO_KEY, DEMO_KEYS
 from opseer_common.run import Lifetime
-from opseer_common.testing.gateway import SETUP_CODE, RunningGateway
+from opseer_common.testing.gateway import SETUP_CODE, Owner, RunningGateway
 from opseer_common.testing.pair import Pair
 from opseer_common.testing.servers import FreshBus, FreshDatabase
 from opseer_gateway.app import build
 from opseer_gateway.settings import Settings
+from opseer_simulator.channels_mounted import ChannelKeys
 from opseer_simulator.server import make_app
 from opseer_simulator.simulation import Simulation
 
@@ -40,9 +44,11 @@ async def pair(database: FreshDatabase, bus: FreshBus) -> AsyncIterator[Pair]:
         await opened.close()
 
 
-PROVIDER_KEYS = tuple(
-    "rk_" + mode + letter * 24 for mode in ("live_", "test_") for letter in "Ab"
+PROVIDER_KEYS = (
+    *("rk_" + mode + letter * 24 for mode in ("live_", "test_") for letter in "Ab"),
+    DEMO_KEY,
 )
+CHANNEL_KEYS = ChannelKeys((DEMO_KEYS["revenuecat"],), (DEMO_KEYS["polar"],))
 
 
 class StartGateway(Protocol):
@@ -56,8 +62,14 @@ class StartGateway(Protocol):
 @pytest.fixture
 async def provider_url() -> AsyncIterator[str]:
     """Return the simulator's address; it knows the keys of `PROVIDER_KEYS`."""
+    async with _simulator() as url:
+        yield url
+
+
+@asynccontextmanager
+async def _simulator() -> AsyncIterator[str]:
     simulation = Simulation(7, date(2026, 11, 24), 3)
-    runner = web.AppRunner(make_app(simulation, PROVIDER_KEYS), access_log=None)
+    runner = web.AppRunner(make_app(simulation, PROVIDER_KEYS, CHANNEL_KEYS), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -69,9 +81,41 @@ async def start_gateway(
     database: FreshDatabase, bus: FreshBus, provider_url: str, tmp_path: Path
 ) -> AsyncIterator[StartGateway]:
     """Return what starts gateways; they end with the test."""
-    public = tmp_path / "sealing-public.json"
+    async with _starter(database, bus, provider_url, tmp_path) as start:
+        yield start
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_gateway(
+    module_database: FreshDatabase,
+    module_bus: FreshBus,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[RunningGateway]:
+    """Return a gateway with demo data for all tests of a module, on its loop.
+
+    Sign-up is open: each test makes an account of its own.
+    """
+    folder = tmp_path_factory.mktemp("gateway")
+    async with (
+        _simulator() as provider,
+        _starter(module_database, module_bus, provider, folder) as start,
+    ):
+        yield await start(demo_api_base=provider)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def owner_of_own(shared_gateway: RunningGateway) -> Owner:
+    """Return a new account on the shared gateway."""
+    return await shared_gateway.sign_up(f"{uuid4().hex[:12]}@example.com")
+
+
+@asynccontextmanager
+async def _starter(
+    database: FreshDatabase, bus: FreshBus, provider_url: str, folder: Path
+) -> AsyncIterator[StartGateway]:
+    public = folder / "sealing-public.json"
     public.write_bytes(sealing.public_document(sealing.generate().public()))
-    code = tmp_path / "setup-code"
+    code = folder / "setup-code"
     code.write_text(SETUP_CODE + "\n")
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(

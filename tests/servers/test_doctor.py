@@ -63,7 +63,7 @@ async def test_all_is_well_but_for_the_fast_server(looked_at: Examine) -> None:
     assert problems(found) == {"durability"}
     assert "fsync, synchronous_commit, full_page_writes off" in str(found["durability"])
     assert list(found) == [
-        *("settings", "database", "clock", "durability", "roles", "logins"),
+        *("settings", "mail", "database", "clock", "durability", "roles", "logins"),
         *("migrations", "news", "keys", "bus", "streams"),
     ]
     assert str(found["settings"]) == "ok       settings     are known and fit"

@@ -243,19 +243,6 @@ async def test_demo_account(gateway: RunningGateway) -> None:
     assert (await gateway.call("POST", LOGIN, json=login)).status == 401
 
 
-async def test_demo_environment(start_gateway: Any) -> None:
-    """A demo account is connected through the demo's base and labelled demo."""
-    gateway = await start_gateway(stripe_api_base="http://127.0.0.1:9")
-    demo = await ensure_demo_account(gateway.admin_url, clock=utc_now)
-    owner = Owner(demo.account_id, demo.token, "")
-    body = {"api_key": "rk_" + "test_" + "A" * 24}
-    answer = await gateway.call("PUT", ROW, owner=owner, json=body)
-    assert answer.code == "PROVIDER_UNAVAILABLE"
-    second = await start_gateway(demo_api_base=gateway.provider_url)
-    answer = await second.call("PUT", ROW, owner=owner, json=body)
-    assert (answer.status, answer.json["environment"]) == (201, "demo")
-
-
 async def test_many_sign_ins_at_once(gateway: RunningGateway, owner: Owner) -> None:
     """Of many sign-ins at once some get in and the rest are told to come again."""
     body = {"email": owner.email, "password": PASSWORD}

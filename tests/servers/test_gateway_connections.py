@@ -342,7 +342,7 @@ async def test_change_asks_for_a_recompute(
     ],
 )
 async def test_impossible_changes(
-    gateway: RunningGateway, owner: Owner, change: dict[str, str], code: str
+    gateway: RunningGateway, owner: Owner, change: dict[str, object], code: str
 ) -> None:
     """A change that says something impossible is 422 and changes nothing."""
     await connect(gateway, owner)

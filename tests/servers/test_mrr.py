@@ -316,6 +316,15 @@ async def test_a_break_with_history_is_shown(
         15_000,
         22_000,
     )
+    assert round_two["cause"] == "missed_event"
+    parts = msgspec.json.decode(round_two["parts"])
+    assert parts == [
+        {
+            "cause": "missed_event",
+            "subscription_id": "sub_unseen",
+            "difference_minor": 7_000,
+        }
+    ]
     assert identity_holds(dict(list(rows.items())[1:]))
 
 

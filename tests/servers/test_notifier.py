@@ -16,9 +16,9 @@ from opseer_common.errors import TryLaterError
 from opseer_common.testing.published import Connected, Publisher, publisher
 from opseer_common.testing.servers import FreshDatabase
 from opseer_notifier import schedule
-from opseer_notifier.actions import Building
+from opseer_notifier.actions.building import Building
 from opseer_notifier.domain.building import build
-from opseer_notifier.store import PostgresStore
+from opseer_notifier.store.reports import PostgresStore
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 YESTERDAY = date(2026, 11, 23)

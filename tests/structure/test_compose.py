@@ -50,6 +50,7 @@ SECRETS = {
         "gateway-database-url",
         "nats-gateway.seed",
         "sealing-public.json",
+        "delivery-public.json",
         "setup-code",
     },
     "collector": {
@@ -58,9 +59,14 @@ SECRETS = {
         "sealing-key.json",
     },
     "mrr": {"mrr-database-url", "nats-mrr.seed"},
-    "notifier": {"notifier-database-url", "nats-notifier.seed"},
+    "notifier": {
+        "notifier-database-url",
+        "nats-notifier.seed",
+        "delivery-key.json",
+    },
 }
-"""Who may read what: the private sealing key is the collector's alone."""
+"""Who may read what: the private sealing key is the collector's alone, that of
+destinations the notifier's."""
 
 
 def compose(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

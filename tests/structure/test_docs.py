@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from opseer_gateway.domain.movement_changes import REASON_TEXTS
+from opseer_common.contracts.movement_reasons import REASON_TEXTS
 
 ROOT = Path(__file__).parents[2]
 CHANGE = re.compile(r"`([a-z_]+)`")

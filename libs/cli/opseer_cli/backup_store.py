@@ -56,6 +56,14 @@ WITHOUT_KEYS: Mapping[tuple[str, str], str] = MappingProxyType(
         ("collector.run", "finished_at"): (
             f"CASE WHEN {_OPEN_RUN} THEN created_at ELSE finished_at END"
         ),
+        ("notifier.destination", "sealed"): (
+            "decode('02' || repeat('00', 1079), 'hex')"
+        ),
+        ("notifier.destination", "state"): "'disabled'",
+        ("notifier.destination", "error_code"): "'NO_KEY'",
+        ("notifier.destination", "error_detail"): (
+            "'This was restored from a backup without keys. Set it up again.'"
+        ),
     }
 )
 """What stands in a backup without keys in the place of a column."""

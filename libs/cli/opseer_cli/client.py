@@ -32,6 +32,10 @@ class Gateway:
         body = {"api_key": key}
         return await self._json("PUT", f"/api/v1/integrations/{source}", body)
 
+    async def connect_demo(self, source: str) -> dict[str, Any]:
+        """Connect `source` with demo data; return the row."""
+        return await self._json("PUT", f"/api/v1/integrations/{source}/demo")
+
     async def refresh(self, source: str) -> dict[str, Any]:
         """Fetch the 90 days again; return `{run_id}`."""
         return await self._json("POST", f"/api/v1/integrations/{source}/refresh")

@@ -44,6 +44,16 @@ class Credentials:
         """The public sealing key: the gateway's."""
         return self.folder / "sealing-public.json"
 
+    @property
+    def delivery_key(self) -> Path:
+        """The private key of destinations: the notifier's."""
+        return self.folder / "delivery-key.json"
+
+    @property
+    def delivery_public(self) -> Path:
+        """The public key of destinations: the gateway's."""
+        return self.folder / "delivery-public.json"
+
     def seed_file(self, user: str) -> Path:
         """Return the file of a NATS user's nkey seed."""
         return self.folder / f"nats-{user}.seed"
@@ -72,10 +82,14 @@ class Credentials:
             create(self._password_file(role), password.encode(), self.mode)
         for user in USERS:
             create(self.seed_file(user), _new_seed(), self.mode)
-        ring = sealing.private_document(sealing.generate())
-        create(self.sealing_key, ring, self.mode)
-        public = sealing.read_key_ring(self.sealing_key).public()
-        create(self.sealing_public, sealing.public_document(public), self.mode)
+        self._ensure_pair(self.sealing_key, self.sealing_public)
+        self._ensure_pair(self.delivery_key, self.delivery_public)
+
+    def _ensure_pair(self, private: Path, public: Path) -> None:
+        """Make the two files of a sealing key."""
+        create(private, sealing.private_document(sealing.generate()), self.mode)
+        key = sealing.read_key_ring(private).public()
+        create(public, sealing.public_document(key), self.mode)
 
 
 def credentials_for(chosen: Settings) -> Credentials:

@@ -25,15 +25,13 @@ _RUNNING = frozenset({"connected", "collecting"})
 
 async def play(supervisor: Supervisor, console: Console) -> None:
     """Connect the company and print its report of yesterday and a sign-in link."""
-    if supervisor.simulator is None:
-        raise AssertionError("a demo without its company")
     account = await ensure_demo_account(supervisor.database_url, clock=utc_now)
     url = supervisor.settings.local_url
     async with gateway(url, account.token) as api:
         row = await api.integration(_SOURCE)
         if row["state"] not in _RUNNING:
             console.print("connecting the made-up company")
-            await api.connect(_SOURCE, supervisor.simulator.company.key)
+            await api.connect_demo(_SOURCE)
         await progress.follow(api, _SOURCE, console)
         yesterday = utc_now().date() - timedelta(days=1)
         earlier = row["state"] == "connected"

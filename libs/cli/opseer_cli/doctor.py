@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from typing_extensions import override
 
-from opseer_cli import administration, backup_store
+from opseer_cli import administration, backup_store, doctor_mail
 from opseer_cli import doctor_store as store
 from opseer_cli.credentials import Credentials, admin_seed_file
 from opseer_cli.embedded_nats import EmbeddedNats
@@ -48,7 +48,7 @@ class Finding:
 async def examine(chosen: Settings) -> list[Finding]:
     """Return a finding per check. Nothing is changed and no key is opened."""
     layout = layout_of(chosen.data_dir)
-    findings = [Finding("settings", "are known and fit")]
+    findings = [Finding("settings", "are known and fit"), await _mail(chosen)]
     if chosen.secrets_dir is None:
         findings += _data_directory(layout)
     embedded = chosen.database_url is None or chosen.nats_url is None
@@ -59,6 +59,16 @@ async def examine(chosen: Settings) -> list[Finding]:
     findings += [found async for found in _database(chosen, credentials)]
     findings += [found async for found in _bus(chosen, layout, credentials)]
     return findings
+
+
+async def _mail(chosen: Settings) -> Finding:
+    """Sign in at the mail server, where one is set."""
+    if chosen.smtp is None:
+        return Finding("mail", "no server is set: reports by mail need one")
+    name = f"{chosen.smtp.host}:{chosen.smtp.port}"
+    if (why := await doctor_mail.why_not(chosen.smtp)) is not None:
+        return Finding("mail", f"{name}: {why}", "correct OPSEER_SMTP_URL")
+    return Finding("mail", f"{name} takes our login")
 
 
 def _data_directory(layout: Layout) -> Iterator[Finding]:

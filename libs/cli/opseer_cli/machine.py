@@ -63,7 +63,7 @@ def demo(
         if not (once or chosen.once):
             await until_stopped(supervisor, _say)
 
-    plan = Plan(chosen, demo=True, stop_with_parent=stop_with_parent)
+    plan = Plan(chosen, stop_with_parent=stop_with_parent)
     asyncio.run(run(plan, _say, scene))
 
 

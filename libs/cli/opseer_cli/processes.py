@@ -59,6 +59,8 @@ class Command:
     log: Path
     identity: Identity = OURSELVES
     stop_signal: signal.Signals = signal.SIGTERM
+    inherited: tuple[int, ...] = ()
+    """File descriptors that stay open in it, under the same numbers."""
 
 
 class Child:
@@ -107,6 +109,7 @@ class Child:
                     user=identity.uid,
                     group=identity.gid,
                     extra_groups=None if identity.uid is None else [],
+                    pass_fds=command.inherited,
                 )
             except OSError as error:
                 raise ConfigError(

@@ -97,6 +97,9 @@ def _files_of(name: str, wiring: Wiring) -> Mapping[str, Path]:
     if name == "gateway":
         files["OPSEER_SEALING_PUBLIC_FILE"] = credentials.sealing_public
         files["OPSEER_SETUP_CODE_FILE"] = wiring.layout.setup_code
+        files["OPSEER_DELIVERY_PUBLIC_FILE"] = credentials.delivery_public
+    if name == "notifier":
+        files["OPSEER_DELIVERY_KEY_FILE"] = credentials.delivery_key
     if name == "collector":
         files["OPSEER_SEALING_KEY_FILE"] = credentials.sealing_key
     return files

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from opseer_collector.settings import Settings as CollectorSettings
 from opseer_common import settings
+from opseer_common.mail_server import MailServer, mail_server
 from opseer_common.settings import env
 from opseer_gateway.settings import Settings as GatewaySettings
 from opseer_mrr.settings import Settings as MrrSettings
@@ -30,6 +31,8 @@ _WIRED = frozenset(
         "OPSEER_SEALING_KEY_FILE",
         "OPSEER_SEALING_PUBLIC_FILE",
         "OPSEER_SETUP_CODE_FILE",
+        "OPSEER_DELIVERY_KEY_FILE",
+        "OPSEER_DELIVERY_PUBLIC_FILE",
         "OPSEER_DEMO_API_BASE",
     }
 )
@@ -55,6 +58,9 @@ class Settings:
         "OPSEER_DEFAULT_PLAN",
         settings.one_of("free", "starter", "plus", "max"),
         default="max",
+    )
+    smtp: MailServer | None = env(
+        "OPSEER_SMTP_URL", mail_server, default=None, file="OPSEER_SMTP_URL_FILE"
     )
     token: str | None = env("OPSEER_TOKEN", default=None)
     vault_address: str | None = env(

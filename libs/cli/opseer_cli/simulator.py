@@ -1,22 +1,27 @@
-"""The bundled made-up company as a process, for the demo."""
+"""The bundled made-up company as a process, for demo data."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import secrets
+import socket
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
 from opseer_cli.layout import Layout
 from opseer_cli.ports import LOOPBACK, remembered
 from opseer_cli.processes import Child, Command
+from opseer_common.clock import Clock
+from opseer_common.demo_account import DEMO_KEY, DEMO_KEYS
 from opseer_common.errors import ConfigError
 
 _SEED = 1
 # Older than the 90 days that are fetched, so that the first day has a past.
 _HISTORY = timedelta(days=130)
+_BACKLOG = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Company:
 
 
 def company_of(layout: Layout, today: date) -> Company:
-    """Return the company of this data directory, made up at the first demo."""
+    """Return the company of this data directory, made up when it is first asked for."""
     file = layout.secrets / "demo.json"
     if file.exists():
         try:
@@ -37,7 +42,7 @@ def company_of(layout: Layout, today: date) -> Company:
             raise ConfigError(f"{file} is damaged: delete it") from None
     company = Company(
         epoch=(today - _HISTORY).isoformat(),
-        key="rk_test_" + secrets.token_hex(16),
+        key=DEMO_KEY,
     )
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as output:
@@ -46,33 +51,43 @@ def company_of(layout: Layout, today: date) -> Company:
 
 
 class Simulator:
-    """The simulator's process; its port stays the same while it is free."""
+    """Listens from the start; its process is started by the first call to it.
 
-    def __init__(self, layout: Layout, company: Company) -> None:
-        """Prepare the simulator of `company`."""
+    Who never looks at demo data does not pay for it: 48 MB and two seconds of work.
+    The port stays the same while it is free.
+    """
+
+    def __init__(self, layout: Layout, clock: Clock) -> None:
+        """Listen. The company is made up when it is first looked at."""
         self._layout = layout
+        self._clock = clock
         self._ready = layout.run / "simulator.port"
-        self.company = company
-        self.port = remembered(layout.run / "simulator-port")
-        self.child = Child(
-            Command(
-                name="simulator",
-                arguments=(
-                    *(sys.executable, "-m", "opseer_simulator"),
-                    *("--port", str(self.port), "--port-file", str(self._ready)),
-                    *("--seed", str(_SEED), "--epoch", company.epoch),
-                    *("--key", company.key),
-                ),
-                environment={"PATH": os.defpath, "LANG": "C.UTF-8"},
-                log=layout.logs / "simulator.log",
-            ),
-            layout.run,
-        )
+        port = remembered(layout.run / "simulator-port")
+        self._socket = socket.create_server((LOOPBACK, port), backlog=_BACKLOG)
+        self.url = f"http://{LOOPBACK}:{port}"
+        self._child: Child | None = None
+
+    def when_called(self, act: Callable[[], None]) -> None:
+        """Call `act` once, at the first call that waits to be answered."""
+        loop = asyncio.get_running_loop()
+
+        def called() -> None:
+            loop.remove_reader(self._socket)
+            act()
+
+        loop.add_reader(self._socket, called)
+
+    def close(self) -> None:
+        """Listen no more."""
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
 
     @property
-    def url(self) -> str:
-        """The base of the providers' APIs."""
-        return f"http://{LOOPBACK}:{self.port}"
+    def child(self) -> Child:
+        """Its process, once it was started."""
+        if self._child is None:
+            self._child = self._made_up()
+        return self._child
 
     def start(self) -> None:
         """Start it."""
@@ -80,7 +95,29 @@ class Simulator:
         self.child.start()
 
     def is_ready(self) -> bool:
-        """Return whether it listens. ConfigError when it ended."""
+        """Return whether it answers. ConfigError when it ended."""
         if not self.child.alive:
             raise ConfigError(f"the simulator ended:\n{self.child.last_lines()}")
         return self._ready.exists()
+
+    def _made_up(self) -> Child:
+        company = company_of(self._layout, self._clock().date())
+        keys = dict.fromkeys((company.key, DEMO_KEY))
+        return Child(
+            Command(
+                name="simulator",
+                arguments=(
+                    *(sys.executable, "-m", "opseer_simulator"),
+                    *("--socket", str(self._socket.fileno())),
+                    *("--port-file", str(self._ready)),
+                    *("--seed", str(_SEED), "--epoch", company.epoch),
+                    *(word for key in keys for word in ("--key", key)),
+                    *("--revenuecat-key", DEMO_KEYS["revenuecat"]),
+                    *("--polar-key", DEMO_KEYS["polar"]),
+                ),
+                environment={"PATH": os.defpath, "LANG": "C.UTF-8"},
+                log=self._layout.logs / "simulator.log",
+                inherited=(self._socket.fileno(),),
+            ),
+            self._layout.run,
+        )

@@ -59,7 +59,7 @@ class Supervisor:
     def __init__(
         self, layout: Layout, settings: Settings, say: Say, simulator: Simulator | None
     ) -> None:
-        """Prepare; `simulator` stands for the providers in a demo."""
+        """Prepare; `simulator` is where demo data come from."""
         self._layout = layout
         self.settings = settings
         self._say = say
@@ -111,8 +111,6 @@ class Supervisor:
             parts.append(nats := EmbeddedNats(self._layout, accounts))
         if self.settings.database_url is None:
             parts.append(postgres := EmbeddedPostgres(self._layout))
-        if self.simulator is not None:
-            parts.append(self.simulator)
         await _together(self._bring_up(part) for part in parts)
         self._nats_url = nats.url if nats else self._nats_url
         self.database_url = postgres.url if postgres else self.database_url
@@ -128,8 +126,22 @@ class Supervisor:
             nats_url=self._nats_url,
             demo_api_base=self.simulator.url if self.simulator else None,
         )
+        if self.simulator is not None:
+            self.simulator.when_called(self._wake_simulator)
         services = [Service(name, wiring, identities[name]) for name in SERVICES]
         await _together(self._bring_up(s, _SERVICE_TIMEOUT) for s in services)
+
+    def _wake_simulator(self) -> None:
+        """Start the simulator and keep it running: somebody looks at demo data."""
+        if self.simulator is not None:
+            waking = asyncio.create_task(self._bring_up_later(self.simulator))
+            self._keepers.add(waking)
+
+    async def _bring_up_later(self, part: Part) -> None:
+        try:
+            await self._bring_up(part)
+        except OpseerError as error:
+            self._say(str(error))
 
     async def _bring_up(self, part: Part, patience: float = float("inf")) -> None:
         """Start a part, wait until it is ready, and keep it running from then on."""
@@ -187,6 +199,8 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stop everything in order, within 10 s; what does not listen is killed."""
+        if self.simulator is not None:
+            self.simulator.close()
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)

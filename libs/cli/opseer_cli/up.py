@@ -12,7 +12,7 @@ from opseer_cli.embedded_postgres import live_postmaster
 from opseer_cli.layout import held, layout_of
 from opseer_cli.processes import end_orphans
 from opseer_cli.settings import Settings
-from opseer_cli.simulator import Simulator, company_of
+from opseer_cli.simulator import Simulator
 from opseer_cli.supervisor import Say, Supervisor
 from opseer_common import bootstrap
 from opseer_common.clock import utc_now
@@ -29,7 +29,6 @@ class Plan:
     """What to run, and what ends it."""
 
     settings: Settings
-    demo: bool = False
     stop_with_parent: bool = False
 
 
@@ -42,10 +41,7 @@ async def run(plan: Plan, say: Say, scene: Scene) -> None:
     layout.make()
     with held(layout):
         end_orphans(layout.run, say, postmaster=live_postmaster(layout))
-        simulator = None
-        if plan.demo:
-            company = company_of(layout, utc_now().date())
-            simulator = Simulator(layout, company)
+        simulator = Simulator(layout, utc_now)
         supervisor = Supervisor(layout, plan.settings, say, simulator)
         say(f"starting on {layout.root}")
         stop = _Stop(supervisor, say, with_parent=plan.stop_with_parent)

@@ -1,12 +1,16 @@
-"""The account of the demo: made or found through the administrator's connection.
+"""The demo: its made-up company's key, and the account of `opseer demo`.
+
+The account is made or found through the administrator's connection.
 
 Its user cannot sign in with a password: the command line prints a one-time link.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -14,8 +18,19 @@ import asyncpg
 
 from opseer_common import tokens
 from opseer_common.clock import Clock
+from opseer_common.contracts import Source
 from opseer_common.database import Connection
 
+DEMO_KEY: Final = "rk_" + "test_" + "demo" * 6
+"""Opens the bundled simulator's made-up company, which has no secrets to keep."""
+DEMO_KEYS: Final[Mapping[Source, str]] = MappingProxyType(
+    {
+        "stripe": DEMO_KEY,
+        "revenuecat": "sk_" + "demo" * 6,
+        "polar": "polar_" + "oat_" + "demo" * 6,
+    }
+)
+"""The same for each of its channels."""
 _EMAIL: Final = "demo@opseer.local"
 _NO_PASSWORD: Final = "!"  # noqa: S105 - no hash looks like this, so nothing fits it
 _TOKEN_NAME: Final = "demo"  # noqa: S105 - a name, not a token

@@ -6,20 +6,36 @@ for some currencies are not those of the locale data (see money.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from html import escape
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
-from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal, get_currency_symbol
+from babel.core import Locale
+from babel.dates import format_date, format_skeleton
+from babel.numbers import (
+    format_currency,
+    format_decimal,
+    format_percent,
+    get_currency_symbol,
+)
 
+from opseer_common.channels import CAVEATS
 from opseer_common.contracts.daily_report import DailyReport, Metric, ReportChannel
 from opseer_common.money import Money, exponent, round_half_even
 
-_LOCALE = "en_US"
-_NONE = "—"
+ENGLISH = "en_US"
+NONE = "—"
+"""What stands where a value is missing."""
+Mood = Literal["good", "bad", "even"]
+_FRACTION = re.compile(r"(?<=0)\.0+")
 _MONEY = frozenset({"mrr", "revenue"})
 _LABEL_WIDTH = 8
 _VALUE_WIDTH = 10
@@ -46,31 +62,61 @@ REASONS: Mapping[str, str] = MappingProxyType(
 """Every reason in words, but for the permissions: see `reason_words`."""
 
 
-def report_text(body: Mapping[str, object]) -> str:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One metric in words. `note` says how it moved and why it is not whole."""
+
+    label: str
+    value: str
+    note: str
+    mood: Mood
+
+
+def report_text(body: Mapping[str, object], locale: str = ENGLISH) -> str:
     """Return the report as plain text for a fixed-width font.
 
     `body` is what `GET /api/v1/reports/daily` answers; msgspec.ValidationError for
     anything else.
     """
     report = msgspec.convert(body, DailyReport)
-    blocks = [f"{report.title}\n{_day_line(report)}"]
-    blocks += [_channel_text(channel, report) for channel in report.channels]
+    blocks = [f"{report.title}\n{day_line(report, locale)}"]
+    blocks += [
+        f"{heading(channel, report)}\n{table_text(lines(channel, locale))}"
+        for channel in report.channels
+    ]
     if not report.channels:
         blocks.append("No source is connected.")
+    blocks += ["\n".join(found) for found in [footnotes(report)] if found]
     return "\n\n".join(blocks) + "\n"
 
 
-def report_html(body: Mapping[str, object]) -> str:
+def report_html(body: Mapping[str, object], locale: str = ENGLISH) -> str:
     """Return the report as a page of its own, without scripts or styles."""
     report = msgspec.convert(body, DailyReport)
     title = escape(report.title)
-    channels = "".join(_channel_html(channel, report) for channel in report.channels)
+    channels = "".join(
+        _channel_html(heading(channel, report), lines(channel, locale))
+        for channel in report.channels
+    )
+    notes = "".join(f"<p><small>{escape(one)}</small></p>" for one in footnotes(report))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{title}</title></head><body>\n"
-        f"<h1>{title}</h1>\n<p>{escape(_day_line(report))}</p>\n"
-        f"{channels or '<p>No source is connected.</p>'}</body></html>\n"
+        f"<h1>{title}</h1>\n<p>{escape(day_line(report, locale))}</p>\n"
+        f"{channels or '<p>No source is connected.</p>'}"
+        f"{notes}</body></html>\n"
     )
+
+
+def footnotes(report: DailyReport) -> list[str]:
+    """Return a line per metric that a channel defines in a way of its own."""
+    return [
+        f"{CHANNELS[channel.source]}, {metric.label}: "
+        + "; ".join(CAVEATS.get(code, code) for code in metric.caveats)
+        for channel in report.channels
+        for metric in channel.metrics
+        if metric.caveats
+    ]
 
 
 def reason_words(reason: str) -> str:
@@ -81,72 +127,124 @@ def reason_words(reason: str) -> str:
     return REASONS.get(reason, "not known")
 
 
-def money_text(minor: int, currency: str) -> str:
+def money_text(minor: int, currency: str, locale: str = ENGLISH) -> str:
     """Return an amount as people write it, with the decimals of Stripe's minor unit."""
     digits = exponent(currency)
-    code = currency.upper()
+    if locale != ENGLISH:
+        return _local_money(minor, currency, locale)
+    sign = "-" if minor < 0 else ""
+    whole, part = divmod(abs(minor), 10**digits)
+    decimals = f".{part:0{digits}}" if digits else ""
+    return f"{sign}{_prefix(currency)}{whole:,}{decimals}"
+
+
+@cache
+def _prefix(currency: str) -> str:
+    """Return what stands before the number. Looked up once: locale data is slow."""
+    symbol = get_currency_symbol(currency.upper(), ENGLISH)
     # A symbol of letters is kept apart from the number.
-    gap = "\u00a0" if get_currency_symbol(code, _LOCALE)[-1:].isalpha() else ""
+    return f"{symbol}\u00a0" if symbol[-1:].isalpha() else symbol
+
+
+def _local_money(minor: int, currency: str, locale: str) -> str:
+    """Return an amount by a locale's pattern."""
+    digits = exponent(currency)
+    pattern = Locale.parse(locale).currency_formats["standard"].pattern
+    if get_currency_symbol(currency.upper(), locale)[-1:].isalpha():
+        pattern = pattern.replace("¤#", "¤\u00a0#")
     return format_currency(
         Money(minor, currency).major(),
-        code,
-        format=f"¤{gap}#,##0" + ("." + "0" * digits if digits else ""),
-        locale=_LOCALE,
+        currency.upper(),
+        format=_FRACTION.sub("." + "0" * digits if digits else "", pattern),
+        locale=locale,
         currency_digits=False,
     )
 
 
-def percent_text(change: int, base: int) -> str:
+def count_text(count: int, locale: str = ENGLISH) -> str:
+    """Return a count with its thousands apart."""
+    return f"{count:,}" if locale == ENGLISH else format_decimal(count, locale=locale)
+
+
+def percent_text(change: int, base: int, locale: str = ENGLISH) -> str:
     """Return a change relative to `base` (above zero), signed, with one decimal."""
     permille = round_half_even(Fraction(change * 1000, base))
-    whole, tenths = divmod(abs(permille), 10)
-    return f"{'-' if permille < 0 else '+'}{whole}.{tenths}%"
+    if locale == ENGLISH:
+        whole, tenths = divmod(abs(permille), 10)
+        return f"{'-' if permille < 0 else '+'}{whole}.{tenths}%"
+    pattern = Locale.parse(locale).percent_formats[None].pattern
+    with_decimal = pattern.replace("#,##0", "###0.0")
+    return format_percent(
+        Decimal(permille).scaleb(-3),
+        format=f"+{with_decimal};-{with_decimal}",
+        locale=locale,
+    )
 
 
-def _day_line(report: DailyReport) -> str:
-    day = format_date(report.date, "EEE d MMM y", locale=_LOCALE)
-    return f"{day} · {report.timezone}"
+def day_text(day: date, locale: str = ENGLISH) -> str:
+    """Return a day with its weekday."""
+    if locale == ENGLISH:
+        return format_date(day, "EEE d MMM y", locale=locale)
+    return format_skeleton("yMMMEd", day, locale=locale)
 
 
-def _name(channel: ReportChannel, report: DailyReport) -> str:
+def day_line(report: DailyReport, locale: str = ENGLISH) -> str:
+    """Return the report's day and the zone that it is a day of."""
+    return f"{day_text(report.date, locale)} · {report.timezone}"
+
+
+def heading(channel: ReportChannel, report: DailyReport) -> str:
     """Return the channel's name, and its zone where its days are not the report's."""
     name = CHANNELS[channel.source]
-    other_day = channel.source == "revenuecat" and report.timezone != "UTC"
-    return f"{name}  (UTC day)" if other_day else name
+    zone = channel.timezone
+    if zone is None and channel.source == "revenuecat":
+        zone = "UTC"
+    return f"{name}  ({zone} day)" if zone not in (None, report.timezone) else name
 
 
-def _channel_text(channel: ReportChannel, report: DailyReport) -> str:
-    """Return the name and a line per metric, values aligned at their right."""
-    values = [_value(metric, channel) for metric in channel.metrics]
-    width = max(_VALUE_WIDTH, *map(len, values)) if values else _VALUE_WIDTH
-    lines = [
-        f"{metric.label:<{_LABEL_WIDTH}}   {value:>{width}}   {_note(metric, channel)}"
-        for metric, value in zip(channel.metrics, values, strict=True)
-    ]
-    return "\n".join([_name(channel, report), *(line.rstrip() for line in lines)])
-
-
-def _channel_html(channel: ReportChannel, report: DailyReport) -> str:
-    """Return a table of the channel's metrics."""
-    rows = "".join(
-        f'<tr class="{_mood(metric)}"><th scope="row">{escape(metric.label)}</th>'
-        f"<td>{escape(_value(metric, channel))}</td>"
-        f"<td>{escape(_note(metric, channel))}</td></tr>\n"
+def lines(channel: ReportChannel, locale: str = ENGLISH) -> tuple[Line, ...]:
+    """Return the channel's metrics in words, in their order."""
+    return tuple(
+        Line(
+            label=metric.label,
+            value=_value(metric, channel, locale),
+            note=_note(metric, channel, locale),
+            mood=_mood(metric),
+        )
         for metric in channel.metrics
     )
-    name = escape(_name(channel, report))
-    return f"<table>\n<caption>{name}</caption>\n{rows}</table>\n"
 
 
-def _value(metric: Metric, channel: ReportChannel) -> str:
-    return _NONE if metric.value is None else _amount(metric, metric.value, channel)
+def table_text(rows: tuple[Line, ...]) -> str:
+    """Return a line per row for a fixed-width font, values aligned at their right."""
+    width = max([_VALUE_WIDTH, *(len(row.value) for row in rows)])
+    return "\n".join(
+        f"{row.label:<{_LABEL_WIDTH}}   {row.value:>{width}}   {row.note}".rstrip()
+        for row in rows
+    )
 
 
-def _amount(metric: Metric, amount: int, channel: ReportChannel) -> str:
+def _channel_html(name: str, rows: tuple[Line, ...]) -> str:
+    """Return a table of the channel's metrics."""
+    body = "".join(
+        f'<tr class="{row.mood}"><th scope="row">{escape(row.label)}</th>'
+        f"<td>{escape(row.value)}</td><td>{escape(row.note)}</td></tr>\n"
+        for row in rows
+    )
+    return f"<table>\n<caption>{escape(name)}</caption>\n{body}</table>\n"
+
+
+def _value(metric: Metric, channel: ReportChannel, locale: str) -> str:
+    if metric.value is None:
+        return NONE
+    return _amount(metric, metric.value, channel, locale)
+
+
+def _amount(metric: Metric, amount: int, channel: ReportChannel, locale: str) -> str:
     """Return money or a count."""
     if metric.key in _MONEY and channel.currency is not None:
-        return money_text(amount, channel.currency)
-    return format_decimal(amount, locale=_LOCALE)
+        return money_text(amount, channel.currency, locale)
+    return count_text(amount, locale)
 
 
 def _base(metric: Metric) -> tuple[int | None, str]:
@@ -159,15 +257,15 @@ def _base(metric: Metric) -> tuple[int | None, str]:
     return metric.previous, ""
 
 
-def _note(metric: Metric, channel: ReportChannel) -> str:
+def _note(metric: Metric, channel: ReportChannel, locale: str) -> str:
     """Return how the value moved, and why it is missing or not whole."""
-    parts = [_movement(metric, channel)]
+    parts = [_movement(metric, channel, locale)]
     if metric.reason is not None:
         parts.append(reason_words(metric.reason))
     return " · ".join(part for part in parts if part)
 
 
-def _movement(metric: Metric, channel: ReportChannel) -> str:
+def _movement(metric: Metric, channel: ReportChannel, locale: str) -> str:
     """Return an arrow by sign, the difference, and a percentage where one is fair."""
     base, against = _base(metric)
     if metric.value is None or base is None:
@@ -176,30 +274,28 @@ def _movement(metric: Metric, channel: ReportChannel) -> str:
     if change == 0:
         return f"={against}"
     arrow = "▲" if change > 0 else "▼"
-    size = _amount(metric, abs(change), channel)
-    return f"{arrow} {size}{_relative(metric, change, base, channel)}{against}"
+    size = _amount(metric, abs(change), channel, locale)
+    relative = _relative(metric, change, base, channel, locale)
+    return f"{arrow} {size}{relative}{against}"
 
 
-def _relative(metric: Metric, change: int, base: int, channel: ReportChannel) -> str:
+def _relative(
+    metric: Metric, change: int, base: int, channel: ReportChannel, locale: str
+) -> str:
     """Return the percentage in brackets; none from a small base, "new" from nothing."""
     least = _LEAST_COUNT
     if metric.key in _MONEY:
         if base == 0:
             return " (new)"
         least = _LEAST_MAJOR * 10 ** exponent(channel.currency or "usd")
-    if base < least:
+    if base < least or round_half_even(Fraction(change * 1000, base)) == 0:
         return ""
-    percent = percent_text(change, base)
-    return (
-        ""
-        if percent.endswith("0.0%") and len(percent) == len("+0.0%")
-        else (f" ({percent})")
-    )
+    return f" ({percent_text(change, base, locale)})"
 
 
-def _mood(metric: Metric) -> str:
+def _mood(metric: Metric) -> Mood:
     """Return good, bad or even for the colour of a row: more churn is bad."""
-    base = metric.previous
+    base, _ = _base(metric)
     if metric.value is None or base is None or metric.value == base:
         return "even"
     up = metric.value > base

@@ -142,6 +142,13 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read_word
 
 
+def flag(text: str) -> bool:
+    """Read 1 or 0."""
+    if text not in {"0", "1"}:
+        raise ValueError("must be 1 or 0")
+    return text == "1"
+
+
 def comma_list(text: str) -> tuple[str, ...]:
     """Read words separated by commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())

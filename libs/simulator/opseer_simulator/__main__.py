@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from opseer_simulator.channels_mounted import ChannelKeys
 from opseer_simulator.clock import utc_now
 from opseer_simulator.event_shapes import VERSIONS
 from opseer_simulator.rendering import API_VERSION
@@ -20,6 +22,11 @@ from opseer_simulator.server import make_app
 from opseer_simulator.simulation import CUSTOMERS, Simulation
 
 _HISTORY = timedelta(days=130)
+_CHANNELS = {
+    "revenuecat": "sk_… or atk_…",
+    "polar": "polar_oat_…",
+    "polar-sandbox": "polar_oat_… of the sandbox",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +53,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 = any free port")
     parser.add_argument(
+        "--socket", type=int, help="a listening socket's inherited file descriptor"
+    )
+    parser.add_argument(
         "--port-file", type=Path, help='gets {"url": …} once the server is ready'
     )
     parser.add_argument("--seed", type=int, default=1)
@@ -69,6 +79,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--key", action="append", required=True, help="rk_test_… or rk_live_…"
     )
+    for channel, family in _CHANNELS.items():
+        parser.add_argument(
+            f"--{channel}-key", action="append", default=[], help=family
+        )
     return parser.parse_args(arguments)
 
 
@@ -78,10 +92,15 @@ async def _serve(simulation: Simulation, options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     simulation.books()
-    runner = web.AppRunner(make_app(simulation, options.key), access_log=None)
+    channels = ChannelKeys(
+        tuple(options.revenuecat_key),
+        tuple(options.polar_key),
+        tuple(options.polar_sandbox_key),
+    )
+    app = make_app(simulation, options.key, channels)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, options.host, options.port, shutdown_timeout=1)
-    await site.start()
+    await _site(runner, options).start()
     host, port = runner.addresses[0][:2]
     url = f"http://{host}:{port}"
     if options.port_file is not None:
@@ -90,6 +109,14 @@ async def _serve(simulation: Simulation, options: argparse.Namespace) -> None:
     sys.stdout.flush()
     await stopped.wait()
     await runner.cleanup()
+
+
+def _site(runner: web.AppRunner, options: argparse.Namespace) -> web.BaseSite:
+    """Return where to listen."""
+    if options.socket is not None:
+        inherited = socket.socket(fileno=options.socket)
+        return web.SockSite(runner, inherited, shutdown_timeout=1)
+    return web.TCPSite(runner, options.host, options.port, shutdown_timeout=1)
 
 
 def _announce(file: Path, url: str) -> None:

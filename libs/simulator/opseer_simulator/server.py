@@ -1,6 +1,7 @@
 """The HTTP server: Stripe's read API, the way Stripe refuses, and faults on request.
 
 GET /v1/…                 Authorization: Bearer rk_test_… or rk_live_…
+/revenuecat, /polar, …    see channels_mounted.py
 /_control/…               see control.py; no key
 """
 
@@ -16,6 +17,11 @@ from aiohttp import web
 
 from opseer_simulator import control, refusals
 from opseer_simulator.account_api import Reader, Renderings
+from opseer_simulator.channels_mounted import (
+    NO_CHANNELS,
+    ChannelKeys,
+    mount_channels,
+)
 from opseer_simulator.faults import Account, Fault
 from opseer_simulator.listing import parse_query
 from opseer_simulator.refusals import RefusalError, bad_parameter
@@ -26,10 +32,15 @@ from opseer_simulator.simulation import Simulation
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(simulation: Simulation, keys: Sequence[str]) -> web.Application:
+def make_app(
+    simulation: Simulation,
+    keys: Sequence[str],
+    channels: ChannelKeys = NO_CHANNELS,
+) -> web.Application:
     """Return the server of an account that these keys open.
 
-    A key beginning with `rk_live_` sees live mode, any other test mode.
+    A key beginning with `rk_live_` sees live mode, any other test mode. `channels` are
+    the keys of the other two channels, whose APIs stand beside Stripe's.
     """
     app = web.Application(middlewares=[_answer])
     account = Account(keys=tuple(keys))
@@ -45,6 +56,7 @@ def make_app(simulation: Simulation, keys: Sequence[str]) -> web.Application:
         app.router.add_get(f"/v1/{name}", api.list)
         app.router.add_get(f"/v1/{name}/{{id}}", api.single)
     control.add_routes(app)
+    mount_channels(app, simulation, channels)
     return app
 
 

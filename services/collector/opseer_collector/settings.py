@@ -17,6 +17,11 @@ class Settings:
     nats_seed_file: Path | None = env("OPSEER_NATS_SEED_FILE", file_path, default=None)
     ready_file: Path | None = env("OPSEER_READY_FILE", Path, default=None)
     sealing_key_file: Path = env("OPSEER_SEALING_KEY_FILE", file_path)
+    vault_address: str | None = env("OPSEER_VAULT_ADDR", base_url, default=None)
+    vault_key: str = env("OPSEER_VAULT_KEY", default="opseer")
+    vault_token_file: Path | None = env(
+        "OPSEER_VAULT_TOKEN_FILE", file_path, default=None
+    )
     stripe_api_base: str = env(
         "OPSEER_STRIPE_API_BASE", base_url, default="https://api.stripe.com"
     )

@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientSession, web
+from aiohttp.typedefs import Middleware
 
 from opseer_common.attempts import StoredAttempts
 from opseer_common.bus import Bus
+from opseer_common.channels import demo_base, polar_sandbox
 from opseer_common.clock import utc_now
+from opseer_common.contracts import Source
 from opseer_common.database import Database
+from opseer_common.key_files import PublicFile
 from opseer_common.outbox import Relay
 from opseer_common.run import Lifetime
-from opseer_common.sealing import read_public_key
 from opseer_gateway.actions.accounts import Entrance
-from opseer_gateway.actions.connections import Connections
+from opseer_gateway.actions.board import Boards
+from opseer_gateway.actions.connections import Connections, Provider
 from opseer_gateway.actions.details import Details
+from opseer_gateway.actions.people import People
 from opseer_gateway.actions.reading import Reading
+from opseer_gateway.actions.trends import Trends
 from opseer_gateway.api.accounts import AccountRoutes
 from opseer_gateway.api.details import DetailRoutes
 from opseer_gateway.api.figures import FigureRoutes
 from opseer_gateway.api.integrations import IntegrationRoutes
-from opseer_gateway.api.operations import OperationRoutes
-from opseer_gateway.pages.dashboard import DashboardPages
-from opseer_gateway.pages.days import DayPages
+from opseer_gateway.api.operations import Measured, OperationRoutes
+from opseer_gateway.api.people import PeopleRoutes
+from opseer_gateway.api.trends import TrendRoutes
+from opseer_gateway.pages.account.channel_pages import ChannelPages, Channels
+from opseer_gateway.pages.account.page import AccountPages, Doors, InvitationPages
+from opseer_gateway.pages.account.reference import ReferencePage
+from opseer_gateway.pages.assets import Assets
 from opseer_gateway.pages.entrance import EntrancePages
-from opseer_gateway.pages.rendering import Renderer, stylesheet
+from opseer_gateway.pages.frame import Frames
+from opseer_gateway.pages.overview import OverviewPages
+from opseer_gateway.pages.rendering import Renderer
+from opseer_gateway.pages.revenue.days import DayPages
+from opseer_gateway.pages.revenue.page import RevenuePages
+from opseer_gateway.providers.polar import PolarProvider
+from opseer_gateway.providers.revenuecat import RevenueCatProvider
 from opseer_gateway.providers.stripe import StripeProvider, open_session
 from opseer_gateway.settings import Settings
+from opseer_gateway.store import sealing_keys
 from opseer_gateway.store.accounts import AccountStore
+from opseer_gateway.store.board import BoardStore
 from opseer_gateway.store.connections import ConnectionStore
-from opseer_gateway.store.details import DetailStore
+from opseer_gateway.store.people import PeopleStore
+from opseer_gateway.store.trends import TrendStore
 from opseer_gateway.web.bodies import LARGEST, BodyTimer
 from opseer_gateway.web.guard import GuardedRunner
 from opseer_gateway.web.headers import Headers
+from opseer_gateway.web.metrics import Metrics
 from opseer_gateway.web.origins import Origins
 from opseer_gateway.web.passwords import Passwords
 from opseer_gateway.web.problems import problems
@@ -52,6 +74,7 @@ def build(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
     async def start(lifetime: Lifetime) -> None:
         database = await Database.connect(settings.database_url)
         lifetime.on_stop(database.close)
+        await sealing_keys.note(database, PublicFile(settings.sealing_public_file).key)
         bus = Bus(
             "gateway",
             settings.nats_url,
@@ -77,6 +100,22 @@ def build(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
     return start
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What routes are made of."""
+
+    entrance: Entrance
+    people: People
+    connections: Connections
+    unsaid: Callable[[], Awaitable[int]]
+    store: BoardStore
+    reading: Reading
+    details: Details
+    trends: Trends
+    sessions: Sessions
+    origins: Origins
+
+
 def application(
     settings: Settings,
     database: Database,
@@ -84,11 +123,29 @@ def application(
     on_stop: Callable[[Callable[[], Awaitable[None]]], None],
 ) -> web.Application:
     """Return the application with every route. What it opens is given to `on_stop`."""
+    parts = _parts(settings, database, on_stop)
+    probes = {"database": parts.store.is_there, "bus": bus_ready}
+    measured = Measured(Metrics(), parts.unsaid, parts.origins, parts.sessions)
+    routes = _api(parts)
+    about = OperationRoutes(probes, measured, routes)
+    return _routed(
+        [*routes, *about.routes(), *_pages(parts, about.document)],
+        [measured.metrics.middleware, problems, parts.origins.middleware],
+        secure=settings.secure,
+    )
+
+
+def _parts(
+    settings: Settings,
+    database: Database,
+    on_stop: Callable[[Callable[[], Awaitable[None]]], None],
+) -> _Parts:
+    """Return the actions on their stores and providers."""
     passwords = Passwords()
     on_stop(passwords.close)
     client = open_session()
     on_stop(client.close)
-    store = DetailStore(database)
+    store = BoardStore(database)
     entrance = Entrance(
         AccountStore(database),
         passwords,
@@ -97,39 +154,88 @@ def application(
         plan=settings.default_plan,
         open_signup=settings.signup == "open",
     )
-    stripe = StripeProvider(client, settings.stripe_api_base, settings.demo_api_base)
+    connection_store = ConnectionStore(database)
     connections = Connections(
-        ConnectionStore(database),
-        {"stripe": stripe},
-        read_public_key(settings.sealing_public_file),
+        connection_store,
+        providers(client, settings),
+        PublicFile(settings.sealing_public_file),
         utc_now,
+        has_simulator=settings.demo_api_base is not None,
     )
-    reading = Reading(store, utc_now)
-    details = Details(store, utc_now)
-    sessions = Sessions(entrance, secure=settings.secure)
-    origins = Origins(settings.public_url, settings.trusted_proxies)
-    routes = [
-        *AccountRoutes(entrance, sessions, origins).routes(),
-        *IntegrationRoutes(connections, reading, sessions).routes(),
+    return _Parts(
+        entrance=entrance,
+        people=People(PeopleStore(database), passwords, entrance.new_session, utc_now),
+        connections=connections,
+        unsaid=connection_store.unsaid,
+        store=store,
+        reading=Reading(store, utc_now),
+        details=Details(store, utc_now),
+        trends=Trends(TrendStore(database), utc_now),
+        sessions=Sessions(entrance, secure=settings.secure),
+        origins=Origins(settings.public_url, settings.trusted_proxies),
+    )
+
+
+def providers(client: ClientSession, settings: Settings) -> dict[Source, Provider]:
+    """Return what tries the keys of each channel."""
+    demo = settings.demo_api_base
+    sandbox = polar_sandbox(settings.polar_api_base, settings.polar_sandbox_api_base)
+    return {
+        "stripe": StripeProvider(client, settings.stripe_api_base, demo),
+        "revenuecat": RevenueCatProvider(
+            client, settings.revenuecat_api_base, demo_base(demo, "revenuecat")
+        ),
+        "polar": PolarProvider(
+            client,
+            (settings.polar_api_base, sandbox),
+            demo_base(demo, "polar"),
+            utc_now,
+        ),
+    }
+
+
+def _api(parts: _Parts) -> list[Route]:
+    """Return the routes of the API that are about accounts."""
+    sessions, origins, reading = parts.sessions, parts.origins, parts.reading
+    return [
+        *AccountRoutes(parts.entrance, sessions, origins).routes(),
+        *PeopleRoutes(parts.people, reading, sessions, origins).routes(),
+        *IntegrationRoutes(parts.connections, reading, sessions).routes(),
         *FigureRoutes(reading, sessions).routes(),
-        *DetailRoutes(details, sessions).routes(),
+        *DetailRoutes(parts.details, sessions).routes(),
+        *TrendRoutes(parts.trends, sessions).routes(),
     ]
-    probes = {"database": store.is_there, "bus": bus_ready}
-    operations = OperationRoutes(probes, routes).routes()
-    renderer = Renderer(sessions)
-    pages = [
-        *EntrancePages(entrance, sessions, origins, renderer).routes(),
-        *DashboardPages(connections, reading, sessions, renderer).routes(),
-        *DayPages(details, sessions, renderer).routes(),
-        stylesheet(),
-    ]
-    return _routed([*routes, *operations, *pages], origins, secure=settings.secure)
 
 
-def _routed(routes: list[Route], origins: Origins, *, secure: bool) -> web.Application:
-    """Return an application with the gateway's middlewares and `routes`."""
+def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
+    """Return the routes of the pages; `api` is the OpenAPI document."""
+    sessions, origins, connections = parts.sessions, parts.origins, parts.connections
+    reading, assets = parts.reading, Assets()
+    renderer, frames = Renderer(sessions, assets), Frames(reading, utc_now)
+    channels = Channels(connections, reading, utc_now)
+    doors = Doors(sessions, origins, renderer, frames)
+    boards = Boards(parts.store, utc_now)
+    return [
+        *ChannelPages(
+            connections, reading, channels, sessions, renderer, frames
+        ).routes(),
+        *AccountPages(parts.entrance, parts.people, channels, doors).routes(),
+        *InvitationPages(parts.people, doors).routes(),
+        *ReferencePage(api, sessions, renderer, frames).routes(),
+        *EntrancePages(parts.entrance, sessions, origins, renderer).routes(),
+        *OverviewPages(reading, connections, sessions, renderer, utc_now).routes(),
+        *RevenuePages(boards, connections, sessions, renderer).routes(),
+        *DayPages(parts.details, sessions, renderer, frames).routes(),
+        *assets.routes(),
+    ]
+
+
+def _routed(
+    routes: list[Route], outer: list[Middleware], *, secure: bool
+) -> web.Application:
+    """Return an application of `routes` behind the middlewares `outer` and a timer."""
     app = web.Application(
-        middlewares=[problems, origins.middleware, BodyTimer().middleware],
+        middlewares=[*outer, BodyTimer().middleware],
         client_max_size=LARGEST,
     )
     app.on_response_prepare.append(Headers(secure=secure).add)

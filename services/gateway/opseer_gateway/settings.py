@@ -10,6 +10,7 @@ from opseer_common.settings import (
     comma_list,
     env,
     file_path,
+    flag,
     one_of,
     port,
 )
@@ -25,6 +26,13 @@ class Settings:
     ready_file: Path | None = env("OPSEER_READY_FILE", Path, default=None)
     sealing_public_file: Path = env("OPSEER_SEALING_PUBLIC_FILE", file_path)
     setup_code_file: Path = env("OPSEER_SETUP_CODE_FILE", file_path)
+    delivery_public_file: Path | None = env(
+        "OPSEER_DELIVERY_PUBLIC_FILE", file_path, default=None
+    )
+    """Seals destinations; without it none can be added."""
+    allow_private_destinations: bool = env(
+        "OPSEER_ALLOW_PRIVATE_DESTINATIONS", flag, default=False
+    )
     host: str = env("OPSEER_HOST", default="127.0.0.1")
     port: int = env("OPSEER_PORT", port, default=8080)
     public_url: str | None = env("OPSEER_PUBLIC_URL", base_url, default=None)

@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 
 from opseer_common.attempts import StoredAttempts
 from opseer_common.bus import Bus
+from opseer_common.channels import CHANNELS
 from opseer_common.database import Database
 from opseer_common.outbox import Relay
 from opseer_common.run import Lifetime
 from opseer_mrr import consumers, schedule
-from opseer_mrr.actions import COMPUTED_SOURCES, Computing
+from opseer_mrr.actions import Computing
 from opseer_mrr.settings import Settings
+from opseer_mrr.store.estimates import Estimates
 from opseer_mrr.store.figures import SCHEMA, PostgresStore
+from opseer_mrr.store.given import GivenStore
 
 
 def build(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
@@ -21,8 +24,8 @@ def build(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
     async def start(lifetime: Lifetime) -> None:
         database = await Database.connect(settings.database_url)
         lifetime.on_stop(database.close)
-        store = PostgresStore(database, COMPUTED_SOURCES)
-        computing = Computing(store)
+        store = PostgresStore(database, frozenset(CHANNELS))
+        computing = Computing(store, Estimates(database), GivenStore(database))
         bus = Bus(
             "mrr",
             settings.nats_url,

@@ -13,11 +13,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from opseer_collector.actions import Collecting
+from opseer_collector.actions import Collecting, Histories
 from opseer_collector.domain.work import Claim
 from opseer_collector.providers.stripe.client import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
+from opseer_collector.providers.stripe.history import StripeHistory
 from opseer_collector.store.connections import Connections
+from opseer_collector.store.history import HistoryStore
 from opseer_collector.store.publishing import Publisher
 from opseer_collector.store.rows import Rows
 from opseer_collector.store.runs import Runs
@@ -120,6 +122,9 @@ class Collector:
         provider = StripeProvider(
             session, {"test": company.base}, rate=500, sleep=self._no_sleep
         )
+        history = StripeHistory(
+            session, {"test": company.base}, rate=500, sleep=self._no_sleep
+        )
         self.collecting = Collecting(
             (self.runs, self.rows, self.publisher),
             {"stripe": provider},
@@ -127,6 +132,14 @@ class Collector:
             self._announce,
             company.clock,
             heartbeat_seconds=0.05,
+            histories=Histories(
+                HistoryStore(own),
+                {"stripe": history},
+                (self.runs, self.rows, self.publisher),
+                self._announce,
+                company.clock,
+                look_seconds=0,
+            ),
         )
 
     async def _no_sleep(self, seconds: float) -> None:

@@ -70,7 +70,14 @@ async def test_any_company_is_the_ledgers(
 ) -> None:
     """29 closed days are complete and the ledger's, reactivation and discounts too."""
     made = await collector.collect()
-    assert rows_of(await computed(database, made), 29) == truth(company, 29)
+    figures = await computed(database, made)
+    assert rows_of(figures, 29) == truth(company, 29)
+    last = company.now.date()
+    days = truth_of(company.simulation, "UTC", last - timedelta(days=29), last).days
+    paying = {one.day: one.subscriptions.at_end for one in figures.basis}
+    assert [paying[day.date] for day in days] == [
+        day.active_subscriptions for day in days
+    ]
 
 
 def founded(epoch: date) -> Office:

@@ -13,6 +13,7 @@ from opseer_collector.domain.fetching import Overtaken
 from opseer_collector.domain.records import BalanceTransaction, Batch
 from opseer_collector.domain.windows import Span
 from opseer_collector.domain.work import Claim, Reading
+from opseer_collector.schedule import Runner
 
 if TYPE_CHECKING:
     from tests.servers.collector.conftest import Collector, StripeCompany
@@ -70,11 +71,29 @@ async def test_a_stale_holder_is_refused_and_the_next_one_finishes(
     assert await collector.figures(made) == company.truth()
 
 
+async def test_a_clean_stop_gives_the_lease_back(
+    company: StripeCompany, collector: Collector
+) -> None:
+    """The next process goes on at once, where the stopped one was."""
+    made = await collector.connect()
+    company.account.latency_ms = 20
+    runner = Runner(collector.runs, collector.collecting, company.clock)
+    await runner.look()
+    while company.account.calls.total() < 8:
+        await asyncio.sleep(0.005)
+    await runner.stop()
+    assert (await collector.run(made))["state"] == "running"
+    company.account.latency_ms = 0
+    assert await collector.drive_all() == 1
+    assert (await collector.run(made))["fence"] == 2
+    assert await collector.figures(made) == company.truth()
+
+
 @pytest.mark.parametrize("calls", [1, 4, 9, 13])
-async def test_a_run_that_died_anywhere_ends_with_the_same_figures(
+async def test_a_run_that_was_stopped_anywhere_ends_with_the_same_figures(
     company: StripeCompany, collector: Collector, calls: int
 ) -> None:
-    """Whoever claims a left run drives it anew; nothing is counted twice."""
+    """Whoever claims a left run goes on with it; nothing is counted twice."""
     made = await collector.connect()
     company.account.latency_ms = 5
     drive = asyncio.create_task(collector.collecting.drive(await claimed(collector)))

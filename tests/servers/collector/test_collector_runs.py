@@ -94,9 +94,10 @@ async def test_customers_behind_changes_and_their_products_have_names(
 
 
 async def test_progress_only_grows_and_ends(collector: Collector) -> None:
-    """What is told grows up to its total, and the run's row says that it is done."""
+    """What is told grows up to its total, and the last that is told is the end."""
     made = await collector.collect()
-    # The end is told after the row says it, and may be lost: the row is the record.
+    last = collector.told[-1]
+    assert (last.stage, last.done) == ("done", last.total)
     done = [message.done for message in collector.told]
     assert done == sorted(done)
     assert all(message.done <= message.total for message in collector.told)

@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 async def test_the_gateway_reads_what_stands_behind_a_day(
     database: FreshDatabase, company: StripeCompany, collector: Collector
 ) -> None:
-    """The movements, failed charges and disputes on record, under its own login."""
+    """The movements, failed charges and disputes on record, under its own login.
+
+    A refund is its charge's customer's, where the charge is not older than the rows.
+    """
     made = await collector.collect()
     gateway = await Database.connect(database.login_url("gateway"), size=1)
     async with gateway.snapshot(made.account_id) as connection:
         rows = await connection.fetch("SELECT kind, id FROM collector.v1_entry")
+        refunds = await connection.fetch(
+            """
+            SELECT object_id, customer, original_minor FROM collector.v1_entry
+            WHERE category IN ('refund', 'refund_failure')
+            """
+        )
         names = await connection.fetch("SELECT id FROM collector.v1_name")
     await gateway.close()
     books = company.simulation.books()
@@ -37,3 +46,12 @@ async def test_the_gateway_reads_what_stands_behind_a_day(
     }
     assert {tuple(row) for row in rows} == {one for one in expected if one[1] in recent}
     assert names
+    assert {row["object_id"]: row["customer"] for row in refunds} == {
+        one.id: charge.customer.id if charge.created >= oldest else None
+        for one in books.refunds.all()
+        for charge in [books.charges[one.charge]]
+        if one.created >= oldest
+    }
+    assert {row["original_minor"] for row in refunds} == {
+        one.amount for one in books.refunds.all() if one.created >= oldest
+    }

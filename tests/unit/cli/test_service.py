@@ -43,12 +43,13 @@ def _environment(name: str, wiring: Wiring) -> dict[str, str]:
             {
                 "OPSEER_SEALING_PUBLIC_FILE",
                 "OPSEER_SETUP_CODE_FILE",
+                "OPSEER_DELIVERY_PUBLIC_FILE",
                 "OPSEER_DEMO_API_BASE",
             },
         ),
         ("collector", {"OPSEER_SEALING_KEY_FILE", "OPSEER_DEMO_API_BASE"}),
         ("mrr", set()),
-        ("notifier", set()),
+        ("notifier", {"OPSEER_DELIVERY_KEY_FILE"}),
     ],
 )
 def test_each_gets_its_own_and_no_more(

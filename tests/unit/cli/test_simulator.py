@@ -1,15 +1,18 @@
-"""The demo's company stays the same one."""
+"""The demo's company stays the same one, and costs nothing until it is looked at."""
 
 from __future__ import annotations
 
-import re
+import asyncio
 from datetime import date
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from opseer_cli.layout import Layout, layout_of
-from opseer_cli.simulator import company_of
+from opseer_cli.simulator import Simulator, company_of
+from opseer_common.clock import utc_now
+from opseer_common.demo_account import DEMO_KEY
 from opseer_common.errors import ConfigError
 
 
@@ -32,11 +35,27 @@ def test_company_has_a_past(layout: Layout) -> None:
     assert company_of(layout, date(2026, 6, 10)).epoch == "2026-01-31"
 
 
-def test_key_is_a_private_test_key(layout: Layout) -> None:
-    """The key passes as a restricted test key, and nobody else reads it."""
-    key = company_of(layout, date(2026, 6, 10)).key
-    assert re.fullmatch("rk_" + "test_[A-Za-z0-9]{16,247}", key)
-    assert (layout.secrets / "demo.json").stat().st_mode & 0o777 == 0o600
+async def test_simulator_starts_when_it_is_called(layout: Layout) -> None:
+    """Nothing runs before somebody looks; the first call waits and is answered."""
+    simulator = Simulator(layout, utc_now)
+    called = asyncio.Event()
+    simulator.when_called(called.set)
+    assert not (layout.secrets / "demo.json").exists()
+    headers = {"Authorization": f"Bearer {DEMO_KEY}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        waiting = asyncio.create_task(session.get(f"{simulator.url}/v1/balance"))
+        await asyncio.wait_for(called.wait(), 5)
+        simulator.start()
+        try:
+            async with await waiting as answer:
+                assert (answer.status, (await answer.json())["livemode"]) == (
+                    200,
+                    False,
+                )
+            assert simulator.is_ready()
+        finally:
+            simulator.close()
+            await simulator.child.stop(2)
 
 
 def test_damaged_file_is_said(layout: Layout) -> None:

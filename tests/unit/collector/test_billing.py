@@ -13,6 +13,7 @@ from opseer_collector.providers.stripe.billing import EVENT_TYPES, Billing
 from opseer_collector.providers.stripe.client import StripeClient
 from opseer_collector.providers.stripe.decode import Reader
 from opseer_collector.providers.stripe.errors import PermissionMissingError
+from opseer_common.contracts.collection import RunKind
 from opseer_common.contracts.subscription import Tier, UsageCharge
 from opseer_common.sealing import Secret
 
@@ -88,16 +89,19 @@ class Paths:
         return web.json_response(found)
 
 
-def billing(client: StripeClient, days: int = 30) -> Billing:
+def billing(
+    client: StripeClient, days: int = 30, kind: RunKind = "first", fresh: int = 0
+) -> Billing:
     """Return what reads, with a test key at noon; events of some days."""
     request = Request(
-        kind="first",
+        kind=kind,
         environment="test",
         key=Secret("x"),
         since=0,
         until=AT,
         events_since=AT - days * 86_400,
         now=NOW,
+        fresh=fresh,
     )
     return Billing(client, request, Reader(AT, livemode=False))
 

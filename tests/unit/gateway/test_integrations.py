@@ -170,10 +170,11 @@ def test_chosen_currency_wins() -> None:
 
 def test_other_mode() -> None:
     """A key of the other mode does not fit; one of the same mode, or alone, does."""
-    check_fits(key_livemode=True, existing=CONNECTION)
-    check_fits(key_livemode=False, existing=None)
+    check_fits("live", CONNECTION, replace=False)
+    check_fits("test", None, replace=False)
+    check_fits("test", CONNECTION, replace=True)
     with pytest.raises(RefusedError) as refused:
-        check_fits(key_livemode=False, existing=CONNECTION)
+        check_fits("test", CONNECTION, replace=False)
     assert refused.value.code == "MODE_MISMATCH"
 
 

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from opseer_common.contracts.subscription import (
@@ -75,45 +74,6 @@ def test_an_upgrade_backwards(subscription: Build, change: Change) -> None:
     assert (record.before_minor, record.after_minor) == (1000, 3000)
     assert record.arithmetic_before[-1] == "= 10.00 USD per month"
     assert record.arithmetic_after[-1] == "= 30.00 USD per month"
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "expected"),
-    [
-        ({}, {"price": {"id": "p2", "unit_amount": "400"}}, "downgrade"),
-        ({}, {"quantity": 2}, "seats"),
-        ({}, {"price": {"interval": "year", "unit_amount": "6000"}}, "interval_change"),
-        ({}, {"discounts": (Discount("d", percent_off="5"),)}, "discount_started"),
-        ({"discounts": (Discount("d", percent_off="5"),)}, {}, "discount_ended"),
-        ({"status": "trialing"}, {}, "trial_converted"),
-        ({"status": "incomplete"}, {}, "new"),
-        ({"status": "unpaid"}, {}, "reactivated"),
-        ({"pause_behavior": "void"}, {}, "resumed"),
-        ({}, {"pause_behavior": "void"}, "paused"),
-        ({}, {"status": "paused"}, "paused"),
-        ({}, {"status": "unpaid"}, "unpaid"),
-        ({}, {"status": "trialing"}, "trial_extension"),
-        ({}, {"status": "canceled"}, "cancelled"),
-        (
-            {},
-            {"status": "canceled", "canceled_at": _AT - 5, "ended_at": _AT},
-            "ended",
-        ),
-        ({}, {"quantity": 0}, "seats"),
-    ],
-)
-def test_reasons(
-    subscription: Build,
-    change: Change,
-    before: dict[str, Any],
-    after: dict[str, Any],
-    expected: str,
-) -> None:
-    """Each change says what it was in a word of the list."""
-    old, new = subscription(**before), subscription(**after)
-    found = _moved([new], [change(old, new, _AT)])
-    assert _only(found)[1] == expected
-    assert _row(found).complete
 
 
 def test_the_click_policy(subscription: Build, change: Change) -> None:

@@ -15,7 +15,7 @@ from opseer_common.contracts.subscription import (
     Tier,
     UsageCharge,
 )
-from opseer_mrr.domain.normalise import arithmetic, worth
+from opseer_mrr.domain.normalise import arithmetic, worth, worth_by_item
 from opseer_mrr.domain.policy import PRESETS, Policy
 
 Build = Callable[..., Subscription]
@@ -53,9 +53,9 @@ def test_items_are_rounded_together(subscription: Build, price: Any) -> None:
     """Three items of 1/3 of a cent make one cent, not none."""
     third = price(interval="year", unit_amount="4")
     items = tuple(Item(id=f"si_{n}", price=third, quantity=1) for n in range(3))
-    found = worth(subscription(items=items), _STRIPE, _AT)
-    assert found.total == 1
-    assert [minor for _, minor in found.items] == [1, 0, 0]
+    one = subscription(items=items)
+    assert worth(one, _STRIPE, _AT).total == 1
+    assert worth_by_item(one, _STRIPE, _AT) == [1, 0, 0]
 
 
 @pytest.mark.parametrize(

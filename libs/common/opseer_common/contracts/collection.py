@@ -7,12 +7,14 @@ from uuid import UUID
 
 from opseer_common.contracts.message import Message, Source, fact_id
 
-RunKind = Literal["first", "daily", "refresh", "recompute"]
-"""Why a run exists. `recompute` fetches nothing: it rebuilds figures from rows."""
+RunKind = Literal["first", "daily", "refresh", "recompute", "history"]
+"""Why a run exists. `recompute` fetches nothing: it rebuilds figures from rows.
+`history` reads older invoices, and nothing that exact figures are made of.
+"""
 
 
 class CollectionRequested(Message):
-    """The gateway asks for a run: Refresh, or a changed zone, currency or policy."""
+    """The gateway asks for a run: Refresh, changed settings, or older history."""
 
     subject: ClassVar[str] = "collection.requested"
 

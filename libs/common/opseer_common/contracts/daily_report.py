@@ -19,11 +19,12 @@ Status = Literal["ok", "missing", "partial", "stale"]
 end alone, which is not shown."""
 
 
-class Metric(msgspec.Struct, frozen=True):
+class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
     """One of the five figures of a day, beside the day before and an average.
 
     `average_7d` is of the seven days before, None where fewer than four are known.
     `reason` says why a value is missing, stale or partial; None where it is ok.
+    `caveats` are codes of channels.CAVEATS: how the channel's definition differs.
     """
 
     key: MetricKey
@@ -33,18 +34,21 @@ class Metric(msgspec.Struct, frozen=True):
     average_7d: int | None
     status: Status
     reason: str | None
+    caveats: tuple[str, ...] = ()
 
 
-class ReportChannel(msgspec.Struct, frozen=True):
+class ReportChannel(msgspec.Struct, frozen=True, omit_defaults=True):
     """A source's five metrics, always in the same order.
 
-    `currency` is a lower-case ISO code, None while nothing was collected.
+    `currency` is a lower-case ISO code, None while nothing was collected. `timezone` is
+    the zone of its days where that is not the report's.
     """
 
     source: Source
     currency: str | None
     environment: Environment
     metrics: tuple[Metric, ...]
+    timezone: str | None = None
 
 
 class DailyReport(msgspec.Struct, frozen=True):

@@ -5,6 +5,9 @@ JSON in the views `collector.v1_subscription`, `collector.v1_ended_subscription`
 `collector.v1_subscription_change`.
 Amounts are minor units of the named currency; where a provider has fractions of a
 minor unit they are exact decimal strings. Instants are unix seconds.
+
+`gc=False`: frozen and made of each other, they can't form cycles, and a large account
+has a million of them that the collector of garbage need not walk.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+class Tier(msgspec.Struct, frozen=True, gc=False):
     """One step of a tiered price. `up_to` is inclusive; None is the last step."""
 
     up_to: int | None
@@ -20,7 +23,7 @@ class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     flat_amount: str = "0"
 
 
-class Price(msgspec.Struct, frozen=True):
+class Price(msgspec.Struct, frozen=True, gc=False):
     """What one item costs per interval.
 
     `unit_amount` is a decimal string in minor units, None where the amount is not a
@@ -43,7 +46,7 @@ class Price(msgspec.Struct, frozen=True):
     round: str | None = None
 
 
-class Discount(msgspec.Struct, frozen=True):
+class Discount(msgspec.Struct, frozen=True, gc=False):
     """A coupon in use: `percent_off` (decimal string) or `amount_off` (minor units).
 
     `duration` is once, repeating or forever, or unknown where only the id could be
@@ -60,7 +63,7 @@ class Discount(msgspec.Struct, frozen=True):
     applies_to: tuple[str, ...] | None = None
 
 
-class UsageCharge(msgspec.Struct, frozen=True):
+class UsageCharge(msgspec.Struct, frozen=True, gc=False):
     """What the invoice finalised at `at` charged for a metered item's interval.
 
     Minor units, after discounts, without inclusive taxes and prorations.
@@ -71,7 +74,7 @@ class UsageCharge(msgspec.Struct, frozen=True):
     invoice_id: str
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One line of a subscription; lines that do not recur are left out.
 
     `quantity` is None for metered prices. `inclusive_tax` is the percentage (decimal
@@ -90,7 +93,7 @@ class Item(msgspec.Struct, frozen=True):
     usage: tuple[UsageCharge, ...] = ()
 
 
-class Subscription(msgspec.Struct, frozen=True):
+class Subscription(msgspec.Struct, frozen=True, gc=False):
     """A subscription's whole state at one instant.
 
     `status` is the provider's word. `customer_discounts` are the customer's own, of
@@ -120,7 +123,7 @@ class Subscription(msgspec.Struct, frozen=True):
     items_complete: bool = True
 
 
-class SubscriptionChange(msgspec.Struct, frozen=True):
+class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
     """One provider event about a subscription: its states around `at`.
 
     `kind` is created, updated, deleted, paused or resumed, or customer_discount: then

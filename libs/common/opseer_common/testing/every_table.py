@@ -31,6 +31,11 @@ INSERT INTO gateway.app_user
 INSERT INTO gateway.session VALUES (sha256('session'), :account, :user);
 INSERT INTO gateway.api_token
     VALUES (gen_random_uuid(), :account, sha256('token'), 'name', 'hint');
+INSERT INTO gateway.invitation
+    VALUES (gen_random_uuid(), :account, sha256('invitation'), 'new@opseer.example',
+            'member', now(), 'infinity');
+INSERT INTO gateway.project
+    SELECT gen_random_uuid(), :account, text FROM odd WHERE n > 2;
 INSERT INTO gateway.sign_in_link VALUES (sha256('link'), :account, :user, 'infinity');
 INSERT INTO gateway.opseer_user_integration (account_id, source, connection_id,
         run_id, key_version, key_hint, environment, livemode, policy, config)
@@ -68,6 +73,9 @@ INSERT INTO collector.charge
     FROM odd;
 INSERT INTO collector.dispute
     SELECT :account, 'stripe', :connection, text, n, n, 'kwd', text, text, NULL, n
+    FROM odd;
+INSERT INTO collector.refund
+    SELECT :account, 'stripe', :connection, text, n, n, 'krw', nullif(text, ''), n
     FROM odd;
 INSERT INTO collector.subscription
     SELECT :account, 'stripe', :connection, text,
@@ -117,7 +125,7 @@ INSERT INTO mrr.plan
     FROM odd;
 INSERT INTO mrr.reconciliation
     SELECT :account, 'stripe', :connection, n, '2026-11-01', 'usd', '2026-10-31', 5, 3,
-           -2, now()
+           -2, now(), text
     FROM odd;
 
 INSERT INTO notifier.report
@@ -126,6 +134,20 @@ INSERT INTO notifier.report
     FROM odd;
 INSERT INTO notifier.built_from
     SELECT :account, 's' || n, :connection, n, n, now() FROM odd;
+INSERT INTO notifier.alert_setting
+    VALUES (:account, :user, ARRAY['stripe', NULL], '09:30', 'Asia/Seoul', '{1,7}', true,
+            NULL, 'infinity', '2026-11-01 00:00:00.000001+00');
+INSERT INTO notifier.destination (destination_id, account_id, user_id, kind, name, hint,
+        sealed, error_detail, created_at)
+    SELECT gen_random_uuid(), :account, :user, 'slack', text, text,
+           decode('0200000001' || repeat('cd', 1075), 'hex'), nullif(text, ''), now()
+    FROM odd;
+INSERT INTO notifier.delivery (delivery_id, account_id, user_id, destination_id, channel,
+        hint, kind, day, fact, body, state, due_at, not_before, created_at)
+    SELECT gen_random_uuid(), :account, :user, gen_random_uuid(), 'slack', text, 'daily',
+           '2028-02-29', text, jsonb_build_object(text, 1.50), 'sent', now(),
+           'infinity', now()
+    FROM odd;
 """
 
 

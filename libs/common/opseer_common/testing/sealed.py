@@ -9,7 +9,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from opseer_common.contracts import IntegrationConnected, IntegrationDisconnected
+from opseer_common.contracts import (
+    IntegrationConnected,
+    IntegrationDisconnected,
+    Source,
+)
 from opseer_common.sealing import KeyRing, SealedFor, Secret, generate
 from opseer_common.testing.servers import FreshDatabase
 
@@ -18,18 +22,19 @@ _POLICY = '{"preset": "opseer", "version": 1}'
 
 @dataclass(frozen=True, slots=True)
 class SealedConnection:
-    """A connection to Stripe as the gateway makes one, and its first run."""
+    """A connection as the gateway makes one, and its first run."""
 
     account_id: UUID
     connection_id: UUID
     run_id: UUID
     key_version: int
+    source: Source = "stripe"
 
     def begun(self) -> IntegrationConnected:
         """Return what the gateway says about it."""
         return IntegrationConnected.of(
             self.account_id,
-            "stripe",
+            self.source,
             self.connection_id,
             self.key_version,
             self.run_id,
@@ -37,7 +42,9 @@ class SealedConnection:
 
     def ended(self) -> IntegrationDisconnected:
         """Return what the gateway says when it ends."""
-        return IntegrationDisconnected.of(self.account_id, "stripe", self.connection_id)
+        return IntegrationDisconnected.of(
+            self.account_id, self.source, self.connection_id
+        )
 
 
 class SealedKeys:
@@ -55,6 +62,7 @@ class SealedKeys:
         *,
         timezone: str = "UTC",
         environment: str = "test",
+        source: Source = "stripe",
     ) -> SealedConnection:
         """Seal `key` and put the integration in place of an earlier one."""
         account = account_id or uuid4()
@@ -67,33 +75,37 @@ class SealedKeys:
         )
         [counted] = await self.fetch(
             """
-            INSERT INTO gateway.key_counter AS k VALUES ($1, 'stripe', 1)
+            INSERT INTO gateway.key_counter AS k VALUES ($1, $2, 1)
             ON CONFLICT (account_id, source)
             DO UPDATE SET last_version = k.last_version + 1 RETURNING last_version
             """,
-            account,
+            *(account, source),
         )
-        await self.disconnect(account)
-        made = SealedConnection(account, uuid4(), uuid4(), counted["last_version"])
-        place = SealedFor(account, "stripe", made.key_version)
+        await self.disconnect(account, source)
+        version = counted["last_version"]
+        made = SealedConnection(account, uuid4(), uuid4(), version, source)
+        place = SealedFor(account, source, version)
         await self.execute(
             """
             INSERT INTO gateway.opseer_user_integration (account_id, source,
                 connection_id, run_id, key_version, key_hint, environment, livemode,
                 timezone, policy, config)
-            VALUES ($1, 'stripe', $2, $3, $4, '…', $5, $6, $7, $8, $9)
+            VALUES ($1, $10, $2, $3, $4, '…', $5, $6, $7, $8, $9)
             """,
             *(account, made.connection_id, made.run_id, made.key_version, environment),
             *(environment == "live", timezone, _POLICY),
-            self.ring.public().seal(Secret(key), place),
+            *(self.ring.public().seal(Secret(key), place), source),
         )
         return made
 
-    async def disconnect(self, account_id: UUID) -> None:
+    async def disconnect(self, account_id: UUID, source: Source = "stripe") -> None:
         """Delete the account's integration."""
         await self.execute(
-            "DELETE FROM gateway.opseer_user_integration WHERE account_id = $1",
-            account_id,
+            """
+            DELETE FROM gateway.opseer_user_integration
+            WHERE account_id = $1 AND source = $2
+            """,
+            *(account_id, source),
         )
 
     async def set_timezone(self, of: SealedConnection, timezone: str) -> None:

@@ -23,6 +23,12 @@ STAGES: Final = (
     "disputes",
     "subscriptions",
     "events",
+    "projects",
+    "charts",
+    "overview",
+    "metrics",
+    "refunds",
+    "invoices",
     "computing",
     "done",
 )
@@ -56,12 +62,29 @@ class Overtaken(OpseerError):  # noqa: N818 - no fault: somebody else is in char
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """How the user wants figures that a provider makes itself.
+
+    Days are of `timezone`, money is in `currency` where the provider can (None: its
+    own). `projects` are the ids to sum, empty for all that the key sees.
+    `excluded_stores` are those whose sales another source has already.
+    """
+
+    timezone: str = "UTC"
+    currency: str | None = None
+    projects: tuple[str, ...] = ()
+    excluded_stores: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What to fetch: everything created in [since, until), unix seconds.
 
     `events_since` is where the events begin; `now` is the instant of the run. What was
     created from `newest` on is wanted first. `read` are windows that the run stored
-    before it broke off; `pace` is the last `Batch.pace` of the connection.
+    before it broke off; `pace` is the last `Batch.pace` of the connection. What was
+    created before `fresh` was read by an earlier run. `wanted` is for providers that
+    report their own figures.
     """
 
     kind: RunKind
@@ -74,6 +97,8 @@ class Request:
     newest: int | None = None
     read: Sequence[Window] = ()
     pace: Mapping[str, int] = field(default_factory=dict)
+    fresh: int = 0
+    wanted: Wanted = field(default_factory=Wanted)
 
 
 class Intake(Protocol):
@@ -100,7 +125,12 @@ class Intake(Protocol):
 
 
 class Provider(Protocol):
-    """A payment channel's API."""
+    """A payment channel's API.
+
+    `reports`: its figures are its own, so that changed settings need fetching.
+    """
+
+    reports: bool
 
     async def fetch(self, request: Request, intake: Intake) -> Fetched:
         """Read everything that is asked for into `intake`.

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 
 import msgspec
 
+from opseer_collector.domain.balance import BalanceReading
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
 
 
@@ -27,6 +29,7 @@ class BalanceTransaction(msgspec.Struct, frozen=True, gc=False):
     category: str
     type: str
     source_id: str | None
+    balance_type: str = "payments"
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -52,6 +55,31 @@ class Dispute(msgspec.Struct, frozen=True, gc=False):
     status: str
     reason: str
     charge: str | None
+
+
+class Refund(msgspec.Struct, frozen=True, gc=False):
+    """Money given back of a charge, in the currency of the charge."""
+
+    id: str
+    created: int
+    amount: int
+    currency: str
+    charge: str | None
+
+
+class ProjectMetric(msgspec.Struct, frozen=True, gc=False):
+    """One figure of a provider that reports its own, for a day of one project.
+
+    `value` is in minor units of `currency`, a count where that is empty, None where the
+    provider has none. `partial` where its period was not over for the provider.
+    """
+
+    project: str
+    day: date
+    name: str
+    currency: str
+    value: int | None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +128,12 @@ class Batch:
     transactions: Sequence[BalanceTransaction] = ()
     charges: Sequence[Charge] = ()
     disputes: Sequence[Dispute] = ()
+    refunds: Sequence[Refund] = ()
     subscriptions: Sequence[Subscription] = ()
     ended: Sequence[Subscription] = ()
     changes: Sequence[SubscriptionChange] = ()
     names: Sequence[Name] = ()
+    metrics: Sequence[ProjectMetric] = ()
     quarantined: Sequence[Quarantined] = ()
     read: Sequence[Window] = ()
     permissions: Mapping[str, str] = field(default_factory=dict)
@@ -119,15 +149,44 @@ def merged(batches: Sequence[Batch]) -> Batch:
         transactions=[row for batch in batches for row in batch.transactions],
         charges=[row for batch in batches for row in batch.charges],
         disputes=[row for batch in batches for row in batch.disputes],
+        refunds=[row for batch in batches for row in batch.refunds],
         subscriptions=[row for batch in batches for row in batch.subscriptions],
         ended=[row for batch in batches for row in batch.ended],
         changes=[row for batch in batches for row in batch.changes],
         names=[row for batch in batches for row in batch.names],
+        metrics=[row for batch in batches for row in batch.metrics],
         quarantined=[row for batch in batches for row in batch.quarantined],
         read=[row for batch in batches for row in batch.read],
         permissions={k: v for batch in batches for k, v in batch.permissions.items()},
         pace=paces[-1] if paces else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where a provider's own figure comes from: which list, by which permission."""
+
+    endpoint: str
+    permission: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a provider that reports its own figures told in a run.
+
+    `names` are all that it may have, those in `optional` only where there are rows of
+    them, those in `now` for the last day alone. `projects` are those that were asked
+    for, `timezone` is that of its days and `currency` that of its money. `notices` are
+    about the connection as a whole.
+    """
+
+    names: Mapping[str, Told]
+    projects: Sequence[str]
+    timezone: str
+    currency: str
+    optional: frozenset[str] = frozenset()
+    now: frozenset[str] = frozenset()
+    notices: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +197,12 @@ class Fetched:
     of the provider's balance, the candidates for the settlement currency; `live_lists`
     names the lists that were read whole, so that older rows of them are gone at the
     provider; `lacking` tells of a right that is missing and has no name in the API.
+    `balance` is what it was in mid-fetch, to check the rows against; None: not read.
     """
 
     permissions: dict[str, str] = field(default_factory=dict)
     currencies: frozenset[str] = frozenset()
     live_lists: frozenset[str] = frozenset()
     lacking: bool = False
+    reported: Reported | None = None
+    balance: BalanceReading | None = None

@@ -48,13 +48,22 @@ def is_over(end: int, as_of: datetime) -> bool:
     return end + int(HELD_BACK.total_seconds()) <= int(as_of.timestamp())
 
 
+def oldest(now: datetime) -> int:
+    """Return the unix second from which on rows are needed at `now`."""
+    return int((now - _FETCHED).timestamp())
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a run reads, in unix seconds: [since, until) and events from `events`."""
+    """What a run reads, in unix seconds: [since, until) and events from `events`.
+
+    What was created before `fresh` is read for the second time.
+    """
 
     since: int
     until: int
     events: int
+    fresh: int = 0
 
 
 def span(now: datetime, last_collected: datetime | None, *, whole: bool) -> Span:
@@ -65,14 +74,19 @@ def span(now: datetime, last_collected: datetime | None, *, whole: bool) -> Span
     """
     until = int(now.timestamp()) + 1
     full = Span(
-        since=int((now - _FETCHED).timestamp()),
+        since=oldest(now),
         until=until,
         events=int((now - EVENTS_KEPT).timestamp()) + 1,
     )
     if whole or last_collected is None or now - last_collected > _TOO_OLD:
         return full
     again = int((last_collected - LOOK_AGAIN).timestamp())
-    return Span(max(full.since, again), until, max(full.events, again))
+    return Span(
+        max(full.since, again),
+        until,
+        max(full.events, again),
+        int((last_collected - HELD_BACK).timestamp()),
+    )
 
 
 def touched(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from opseer_collector.domain.fetching import Environment
+from opseer_collector.domain.fetching import Environment, Wanted
 from opseer_collector.domain.windows import Span
 from opseer_common.contracts import Source
 from opseer_common.contracts.collection import RunKind
@@ -38,7 +38,8 @@ class Claim:
 class Integration:
     """The connection that a claim is for, as the gateway and we know it.
 
-    `flagged` tells that the last collection left something out; `pace` is the last
+    `flagged` tells that the last collection left something out, `unsettled` that
+    settings were changed since, `refused` that the key was; `pace` is the last
     `Batch.pace` of the connection.
     """
 
@@ -46,7 +47,10 @@ class Integration:
     timezone: str
     last_collected_at: datetime | None
     flagged: bool
+    unsettled: bool
+    refused: bool
     pace: Mapping[str, int]
+    wanted: Wanted
 
 
 @dataclass(frozen=True, slots=True)

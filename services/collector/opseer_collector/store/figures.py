@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -213,9 +213,24 @@ class Figures:
         currency: str | None,
         as_of: datetime,
     ) -> bool:
-        """Replace the daily rows: those of other days go.
+        """Compute the daily rows and put them in place, as `replace` does."""
+        rows: list[DailyRow] = []
+        if currency is not None:
+            rates = await self._rates()
+            rows = daily_rows(days, bounds(days, tz), facts, currency, rates, as_of)
+        return await self.replace(days, tz, rows, currency or "", as_of)
 
-        Tell whether a day that had been complete now has other figures.
+    async def replace(
+        self,
+        days: DayRange,
+        tz: ZoneInfo,
+        rows: Sequence[DailyRow],
+        currency: str,
+        as_of: datetime,
+    ) -> bool:
+        """Put `rows` in place of what was stored for them: other days' rows go.
+
+        Tell whether a day that is and had been complete now has other figures.
         """
         await self._connection.execute(
             f"""
@@ -224,16 +239,14 @@ class Figures:
             """,  # noqa: S608 - a constant
             *(*self._of, days.first, days.last),
         )
-        if currency is None:
-            return False
-        rows = daily_rows(
-            days, bounds(days, tz), facts, currency, await self._rates(), as_of
-        )
         known = await self._complete_before(currency, tz)
         await self._connection.executemany(
             _CACHE, [(*self._of, *_values(row, currency, tz, as_of)) for row in rows]
         )
-        return any(known.get(row.day, _settled(row)) != _settled(row) for row in rows)
+        return any(
+            row.complete and known.get(row.day, _settled(row)) != _settled(row)
+            for row in rows
+        )
 
     async def _complete_before(
         self, currency: str, tz: ZoneInfo

@@ -8,30 +8,36 @@ driven twice the same as one that is driven once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from opseer_collector.domain.balance import JUDGED_AFTER
 from opseer_collector.domain.records import Fetched
 from opseer_collector.domain.rounds import drift_run, next_round
 from opseer_collector.domain.windows import KEPT, bounds, window
 from opseer_collector.domain.work import Claim, Covered, Reading
+from opseer_collector.store.checks import BalanceCheck
 from opseer_collector.store.connections import Place, line_up
 from opseer_collector.store.figures import OF, Figures, Standing, missing
+from opseer_collector.store.reported import ReportedFigures
 from opseer_collector.store.runs import SCHEMA, fenced
 from opseer_common import outbox
 from opseer_common.contracts import RevenueCollected
 from opseer_common.database import Connection, Database, Row
-from opseer_common.days import DayRange, day_of
+from opseer_common.days import DayRange, day_of, zone
 
 _LISTS: Final = {
     "balance_transactions": "balance_transaction",
     "charges": "charge",
     "disputes": "dispute",
+    "refunds": "refund",
 }
 _NONE: Final = [0, 0]
+_ASKED_AGAIN: Final = timedelta(seconds=JUDGED_AFTER + 60)
 _FENCED: Final = {
     "subscription": "id",
     "ended_subscription": "id",
@@ -88,6 +94,7 @@ class _Publication:
         self._claim = claim
         self._now = now
         self._figures = Figures(connection, claim)
+        self._check = BalanceCheck(connection, claim)
         self._of = (claim.account_id, claim.source, claim.connection_id)
 
     async def run(self, reading: Reading | None, fetched: Fetched | None) -> None:
@@ -102,13 +109,13 @@ class _Publication:
         if reading is not None and fetched is not None:
             permissions |= fetched.permissions
             await self._clean(reading, fetched)
-            await self._show_rows()
-            await self._figures.find_rates(as_of)
-        days = window(self._now if reading is None else as_of, standing.tz)
-        candidates = frozenset[str]() if fetched is None else fetched.currencies
-        currency = await self._figures.currency(standing, candidates)
-        facts = await self._figures.facts(bounds(days, standing.tz), permissions)
-        drifted = await self._figures.cache(days, standing.tz, facts, currency, as_of)
+        reported = await self._report(standing, reading, fetched, permissions)
+        if reported is not None:
+            standing, days, currency, drifted = reported
+        else:
+            days, currency, drifted = await self._compute(
+                standing, reading, fetched, permissions
+            )
         flags = await self._flags(standing, permissions, fetched)
         if await self._has_drift(standing, drifted=drifted):
             flags.append("drift")
@@ -117,6 +124,59 @@ class _Publication:
             standing, as_of, days, (currency, permissions, flags)
         )
         await self._say(_changed(days, standing.tz, reading), revision)
+
+    async def _compute(
+        self,
+        standing: Standing,
+        reading: Reading | None,
+        fetched: Fetched | None,
+        permissions: Mapping[str, str],
+    ) -> tuple[DayRange, str | None, bool]:
+        """Compute the figures from rows.
+
+        Return their days, their currency, and whether they drifted.
+        """
+        at = self._now if reading is None else reading.as_of
+        as_of = at if reading is not None else standing.last_collected_at or at
+        if reading is not None:
+            await self._show_rows()
+            await self._figures.find_rates(as_of)
+        days = window(at, standing.tz)
+        candidates = frozenset[str]() if fetched is None else fetched.currencies
+        currency = await self._figures.currency(standing, candidates)
+        facts = await self._figures.facts(bounds(days, standing.tz), permissions)
+        drifted = await self._figures.cache(days, standing.tz, facts, currency, as_of)
+        if fetched is not None:
+            await self._check.run(fetched, as_of)
+        return days, currency, drifted
+
+    async def _report(
+        self,
+        standing: Standing,
+        reading: Reading | None,
+        fetched: Fetched | None,
+        permissions: Mapping[str, str],
+    ) -> tuple[Standing, DayRange, str | None, bool] | None:
+        """Publish what the provider reports of itself; None where we compute.
+
+        Where nothing was fetched, the figures stay: only the provider could change
+        them, and it refuses the key.
+        """
+        figures = ReportedFigures(self._connection, self._claim, self._figures)
+        if reading is None or fetched is None:
+            if not await figures.are_there():
+                return None
+            days = window(standing.last_collected_at or self._now, standing.tz)
+            return standing, days, standing.known, False
+        told = fetched.reported
+        if told is None:
+            return None
+        first_fence, _ = await self._read_before()
+        published = await figures.publish(
+            reading, fetched, told, permissions, first_fence
+        )
+        in_its_zone = replace(standing, tz=zone(told.timezone))
+        return in_its_zone, published.days, told.currency, published.drifted
 
     async def _say(self, days: DayRange, revision: int) -> None:
         """Say that the rows of `days` are new."""
@@ -259,22 +319,27 @@ class _Publication:
         return list(flags)
 
     async def _has_drift(self, standing: Standing, *, drifted: bool) -> bool:
-        """Tell whether days changed that were over; if so, have all read again.
+        """Tell whether a daily round found changed days, or rows are lost.
 
-        A daily round reads the last days a second time, which finds that out; it stays
-        told until a later round agrees.
+        A round reads the last days a second time and finds out when days changed that
+        were over; lost are rows that the balance tells of. Then all is read again; it
+        stays told until a later round agrees. Where rows of a quiet account do not
+        explain the balance, all is read again as well, once every row is visible:
+        what then is lost is told.
         """
+        lost = self._check.lost
         match self._claim.kind:
             case "first":
                 return False
             case "daily":
-                if drifted:
+                if drifted or lost or self._check.open_question:
                     run_id = drift_run(self._claim.run_id)
-                    place = Place(*self._of)
-                    await line_up(self._connection, place, run_id, "refresh", self._now)
-                return drifted
+                    wait = timedelta(0) if drifted or lost else _ASKED_AGAIN
+                    place, now = Place(*self._of), self._now
+                    await line_up(self._connection, place, run_id, "refresh", now, wait)
+                return drifted or lost
             case _:
-                return "drift" in standing.flags
+                return lost or "drift" in standing.flags
 
     async def _end_run(self) -> None:
         await self._connection.execute(

@@ -16,16 +16,18 @@ _OF = "account_id, source, connection_id"
 
 _TRANSACTIONS: Final = f"""
     INSERT INTO collector.balance_transaction ({_OF}, fence, id, created, amount_minor,
-        fee_minor, net_minor, currency, exchange_rate, category, type, source_id)
+        fee_minor, net_minor, currency, exchange_rate, category, type, source_id,
+        balance_type)
     SELECT $1, $2, $3, $4, * FROM json_to_recordset($5::json) AS r(id text,
         created bigint, amount bigint, fee bigint, net bigint, currency text,
-        exchange_rate numeric, category text, type text, source_id text)
+        exchange_rate numeric, category text, type text, source_id text,
+        balance_type text)
     ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
         created = excluded.created, amount_minor = excluded.amount_minor,
         fee_minor = excluded.fee_minor, net_minor = excluded.net_minor,
         currency = excluded.currency, exchange_rate = excluded.exchange_rate,
         category = excluded.category, type = excluded.type,
-        source_id = excluded.source_id
+        source_id = excluded.source_id, balance_type = excluded.balance_type
     """  # noqa: S608 - constants
 _CHARGES: Final = f"""
     INSERT INTO collector.charge ({_OF}, fence, id, created, amount_minor, currency,
@@ -49,6 +51,15 @@ _DISPUTES: Final = f"""
         created = excluded.created, amount_minor = excluded.amount_minor,
         currency = excluded.currency, status = excluded.status,
         reason = excluded.reason, charge = excluded.charge
+    """  # noqa: S608 - constants
+_REFUNDS: Final = f"""
+    INSERT INTO collector.refund ({_OF}, fence, id, created, amount_minor, currency,
+        charge)
+    SELECT $1, $2, $3, $4, * FROM json_to_recordset($5::json) AS r(id text,
+        created bigint, amount bigint, currency text, charge text)
+    ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
+        created = excluded.created, amount_minor = excluded.amount_minor,
+        currency = excluded.currency, charge = excluded.charge
     """  # noqa: S608 - constants
 _SUBSCRIPTIONS: Final = f"""
     INSERT INTO collector.subscription ({_OF}, fence, id, body)
@@ -76,6 +87,14 @@ _NAMES: Final = f"""
     ON CONFLICT ({_OF}, kind, id) DO UPDATE SET fence = excluded.fence,
         name = excluded.name, email = excluded.email
     """  # noqa: S608 - constants
+_METRICS: Final = f"""
+    INSERT INTO collector.project_metric ({_OF}, fence, project, day, name, currency,
+        value, partial)
+    SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::date[], $7::text[],
+        $8::text[], $9::bigint[], $10::boolean[])
+    ON CONFLICT ({_OF}, project, day, name, currency) DO UPDATE SET
+        fence = excluded.fence, value = excluded.value, partial = excluded.partial
+    """  # noqa: S608 - constants
 _QUARANTINED: Final = f"""
     INSERT INTO collector.quarantine ({_OF}, fence, at, endpoint, object_id, path,
         sha256, since, until)
@@ -94,6 +113,8 @@ _READ: Final = f"""
 
 _CHANGE_FIELDS: Final = ("event_id", "at", "position")
 _NAME_FIELDS: Final = ("kind", "id", "name", "email")
+_METRIC_KEY: Final = ("project", "day", "name", "currency")
+_METRIC_FIELDS: Final = (*_METRIC_KEY, "value", "partial")
 _READ_FIELDS: Final = ("endpoint", "since", "until")
 _ASIDE_FIELDS: Final = ("endpoint", "object_id", "path", "sha256", "since", "until")
 
@@ -112,6 +133,7 @@ class Rows:
                 (_TRANSACTIONS, {row.id: row for row in batch.transactions}),
                 (_CHARGES, {row.id: row for row in batch.charges}),
                 (_DISPUTES, {row.id: row for row in batch.disputes}),
+                (_REFUNDS, {row.id: row for row in batch.refunds}),
             ):
                 if rows:
                     await connection.execute(
@@ -119,6 +141,8 @@ class Rows:
                     )
             names = _columns(_unique(batch.names, ("kind", "id")), _NAME_FIELDS)
             await _run(connection, _NAMES, claim, names)
+            metrics = _columns(_unique(batch.metrics, _METRIC_KEY), _METRIC_FIELDS)
+            await _run(connection, _METRICS, claim, metrics)
             aside = _unique(batch.quarantined, ("endpoint", "object_id"))
             await _run(connection, _QUARANTINED, claim, _columns(aside, _ASIDE_FIELDS))
             await self._store_subscriptions(connection, claim, batch)

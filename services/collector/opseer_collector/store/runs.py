@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from opseer_collector.domain.fetching import Overtaken
+from opseer_collector.domain.fetching import Overtaken, Wanted
 from opseer_collector.domain.records import Window
 from opseer_collector.domain.work import Candidate, Claim, Integration
 from opseer_common import outbox
@@ -107,7 +107,10 @@ class Runs:
             row = await connection.fetchrow(
                 """
                 SELECT i.environment, i.timezone, c.last_collected_at, c.pace,
-                       cardinality(c.flags) > 0 AS flagged
+                       cardinality(c.flags) > 0 AS flagged,
+                       c.settings_revision < i.settings_revision AS unsettled,
+                       c.state = 'auth_failed' AS refused,
+                       i.settlement_currency, i.channel
                 FROM gateway.v1_integration i
                 JOIN collector.connection c USING (account_id, source, connection_id)
                 WHERE (account_id, source, connection_id) = ($1, $2, $3)
@@ -116,10 +119,7 @@ class Runs:
                 claim.source,
                 claim.connection_id,
             )
-        if row is None:
-            return None
-        pace = msgspec.json.decode(row["pace"], type=dict[str, int])
-        return Integration(**{**dict(row), "pace": pace})
+        return None if row is None else _integration(dict(row))
 
     async def windows_read(self, claim: Claim, until: datetime) -> list[Window]:
         """Return the windows that the run stored before it broke off.
@@ -164,6 +164,14 @@ class Runs:
             )
         if renewed is None:
             raise Overtaken("the lease was lost")
+
+    async def release(self, claim: Claim) -> None:
+        """End the lease: whoever comes next goes on. Overtaken where it was lost."""
+        async with fenced(self._database, claim) as connection:
+            await connection.execute(
+                "UPDATE collector.run SET leased_until = now() WHERE run_id = $1",
+                claim.run_id,
+            )
 
     async def progress(self, claim: Claim, stage: str, done: int, total: int) -> None:
         """Show how far the run is. Overtaken where the lease was lost."""
@@ -253,6 +261,32 @@ async def fenced(
         if ours is None:
             raise Overtaken("the lease was lost")
         yield connection
+
+
+class _Project(msgspec.Struct):
+    id: str
+
+
+class _Channel(msgspec.Struct):
+    """What the gateway keeps of a channel: see its migration 0004."""
+
+    projects: list[_Project] = []
+    chosen: list[str] | None = None
+    excluded_stores: list[str] = []
+
+
+def _integration(row: dict[str, Any]) -> Integration:
+    """Return a row as a value."""
+    channel = msgspec.json.decode(row.pop("channel"), type=_Channel)
+    known = [project.id for project in channel.projects]
+    wanted = Wanted(
+        timezone=row["timezone"],
+        currency=row.pop("settlement_currency"),
+        projects=tuple(known if channel.chosen is None else channel.chosen),
+        excluded_stores=tuple(channel.excluded_stores),
+    )
+    pace = msgspec.json.decode(row.pop("pace"), type=dict[str, int])
+    return Integration(**row, pace=pace, wanted=wanted)
 
 
 async def _show_error(

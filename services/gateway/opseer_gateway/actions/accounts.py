@@ -11,14 +11,20 @@ from uuid import UUID
 from opseer_common import tokens
 from opseer_common.clock import Clock
 from opseer_common.errors import RefusedError
-from opseer_gateway.domain.credentials import check_email, check_password
+from opseer_gateway.domain.credentials import check_email, check_name, check_password
 from opseer_gateway.domain.limits import Window
 from opseer_gateway.domain.refusals import not_found
-from opseer_gateway.domain.visitors import ApiToken, User, Visitor
+from opseer_gateway.domain.visitors import (
+    ApiToken,
+    NewToken,
+    Scope,
+    User,
+    Visitor,
+    owner_only,
+)
 
 _WRONG_TRIES = 20
 _HOUR = timedelta(hours=1)
-_LONGEST_NAME = 100
 
 
 class Accounts(Protocol):
@@ -63,7 +69,7 @@ class Accounts(Protocol):
         self, token_hash: bytes, now: datetime
     ) -> User | None: ...
     async def add_token(  # noqa: D102
-        self, account_id: UUID, name: str, token_hash: bytes, hint: str, now: datetime
+        self, account_id: UUID, new: NewToken, now: datetime
     ) -> ApiToken: ...
     async def tokens(self, account_id: UUID) -> list[ApiToken]: ...  # noqa: D102
     async def delete_token(  # noqa: D102
@@ -180,7 +186,7 @@ class Entrance:
                 end_sessions=False,
                 now=now,
             )
-        return user.account_id, await self._new_session(user)
+        return user.account_id, await self.new_session(user)
 
     async def sign_in_by_link(self, token: str) -> str:
         """Consume a one-time link and return a session token. NOT_FOUND otherwise."""
@@ -191,7 +197,7 @@ class Entrance:
         )
         if user is None:
             raise not_found()
-        return await self._new_session(user)
+        return await self.new_session(user)
 
     async def sign_out(self, visitor: Visitor) -> None:
         """End the visitor's session; an API token stays."""
@@ -222,7 +228,7 @@ class Entrance:
             end_sessions=True,
             now=now,
         )
-        return await self._new_session(User(visitor.user_id, visitor.account_id, ""))
+        return await self.new_session(User(visitor.user_id, visitor.account_id, ""))
 
     async def by_session(self, token: str) -> Visitor | None:
         """Return who holds a session token."""
@@ -236,21 +242,17 @@ class Entrance:
             return None
         return await self._accounts.by_api_token(tokens.hash_of(token), self._clock())
 
-    async def add_token(self, visitor: Visitor, name: str) -> tuple[ApiToken, str]:
-        """Make an API token; the text is shown once. RefusedError(INVALID_NAME)."""
-        name = name.strip()
-        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
-            raise RefusedError(
-                "INVALID_NAME", f"A name has 1 to {_LONGEST_NAME} plain characters."
-            )
-        token = tokens.new_api_token()
-        added = await self._accounts.add_token(
-            visitor.account_id,
-            name,
-            tokens.hash_of(token),
-            tokens.hint_of(token),
-            self._clock(),
-        )
+    async def add_token(
+        self, visitor: Visitor, name: str, scope: Scope
+    ) -> tuple[ApiToken, str]:
+        """Make an API token; the text is shown once.
+
+        RefusedError: OWNER_REQUIRED, INVALID_NAME.
+        """
+        owner_only(visitor)
+        name, token = check_name(name), tokens.new_api_token()
+        new = NewToken(name, tokens.hash_of(token), tokens.hint_of(token), scope)
+        added = await self._accounts.add_token(visitor.account_id, new, self._clock())
         return added, token
 
     async def tokens(self, visitor: Visitor) -> list[ApiToken]:
@@ -258,7 +260,11 @@ class Entrance:
         return await self._accounts.tokens(visitor.account_id)
 
     async def delete_token(self, visitor: Visitor, token_id: UUID) -> None:
-        """Delete an API token. NOT_FOUND where the account has none of that id."""
+        """Delete an API token.
+
+        RefusedError: OWNER_REQUIRED, NOT_FOUND where the account has none of that id.
+        """
+        owner_only(visitor)
         if not await self._accounts.delete_token(
             visitor.account_id, token_id, self._clock()
         ):
@@ -268,8 +274,8 @@ class Entrance:
         """Return whether there is no account yet."""
         return await self._accounts.account_count() == 0
 
-    async def _new_session(self, user: User) -> str:
-        """Return a fresh session's token: never one that was there before."""
+    async def new_session(self, user: User) -> str:
+        """Sign a user in; return a fresh session's token, never one that was there."""
         token = tokens.new_opaque()
         await self._accounts.add_session(
             user.account_id, user.user_id, tokens.hash_of(token), self._clock()

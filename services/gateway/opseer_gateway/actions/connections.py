@@ -9,10 +9,12 @@ from uuid import UUID
 
 from opseer_common.clock import Clock
 from opseer_common.contracts import Source
+from opseer_common.demo_account import DEMO_KEYS
 from opseer_common.errors import RefusedError
-from opseer_common.sealing import PublicKey, SealedFor, Secret
+from opseer_common.sealing import SealedFor, Secret
 from opseer_gateway.domain import keys
 from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.channel import Accepted
 from opseer_gateway.domain.integrations import (
     SOURCE_NAMES,
     Connection,
@@ -21,7 +23,7 @@ from opseer_gateway.domain.integrations import (
 )
 from opseer_gateway.domain.keys import FittingKey
 from opseer_gateway.domain.limits import Window
-from opseer_gateway.domain.visitors import Visitor
+from opseer_gateway.domain.visitors import Visitor, owner_only
 
 _ATTEMPTS = 60
 _MINUTE = timedelta(minutes=1)
@@ -35,7 +37,7 @@ class Store(Protocol):
         account_id: UUID,
         key: FittingKey,
         *,
-        environment: Environment,
+        accepted: Accepted,
         seal: Callable[[int], bytes],
         check: Callable[[Connection | None], None],
         now: datetime,
@@ -50,13 +52,22 @@ class Store(Protocol):
 
 
 class Provider(Protocol):
-    """One call to the provider that shows whether a key works."""
+    """A call or two to the provider that show whether a key works."""
 
-    async def try_key(self, key: Secret, *, livemode: bool, demo: bool) -> None:
-        """Return when the provider takes the key.
+    async def try_key(self, key: Secret, *, livemode: bool, demo: bool) -> Accepted:
+        """Return where the key works and what it sees.
 
+        `livemode` is what the key says of itself; a demo is at the bundled simulator.
         Raises RefusedError: AUTH_FAILED, PROVIDER_UNAVAILABLE.
         """
+        ...
+
+
+class Sealer(Protocol):
+    """Seals keys, and opens none."""
+
+    def seal(self, secret: Secret, place: SealedFor) -> bytes:
+        """Return the record of `secret` for `place`."""
         ...
 
 
@@ -67,15 +78,21 @@ class Connections:
         self,
         store: Store,
         providers: dict[Source, Provider],
-        public_key: PublicKey,
+        sealer: Sealer,
         clock: Clock,
+        *,
+        has_simulator: bool,
     ) -> None:
         """Take the ports. A source without a provider cannot be connected yet."""
         self._store = store
         self._providers = providers
-        self._public_key = public_key
+        self._sealer = sealer
         self._clock = clock
         self._attempts = Window(_ATTEMPTS, _MINUTE)
+        self.sources = frozenset(providers)
+        """What can be connected."""
+        self.demos = frozenset(DEMO_KEYS if has_simulator else ())
+        """What there is demo data for."""
 
     async def connect(
         self, visitor: Visitor, source: Source, pasted: str, *, replace: bool
@@ -84,41 +101,72 @@ class Connections:
 
         The key is judged by its form, then tried at the provider, then sealed and
         stored; whatever fails before leaves no trace of it. Raises RefusedError:
-        RATE_LIMITED, REQUIRED, INVALID_PREFIX, INVALID_FORMAT, SOURCE_NOT_SUPPORTED,
-        AUTH_FAILED, PROVIDER_UNAVAILABLE, MODE_MISMATCH.
+        OWNER_REQUIRED, RATE_LIMITED, REQUIRED, INVALID_PREFIX, INVALID_FORMAT,
+        SOURCE_NOT_SUPPORTED, AUTH_FAILED, PROVIDER_UNAVAILABLE, MODE_MISMATCH.
         """
-        account_id, now = visitor.account_id, self._clock()
-        self._attempts.check(str(account_id), now)
-        self._attempts.count(str(account_id), now)
-        key = keys.check(source, pasted)
-        provider = self._providers.get(source)
+        key = self._check(visitor, source, pasted)
+        environment: Environment = "live" if key.livemode else "test"
+        return await self._put(visitor, key, environment, replace=replace)
+
+    async def connect_demo(self, visitor: Visitor, source: Source) -> bool:
+        """Connect the bundled simulator's made-up company, as `connect` does a key.
+
+        Raises RefusedError: OWNER_REQUIRED, RATE_LIMITED, ALREADY_CONNECTED over a
+        user's own key, PROVIDER_UNAVAILABLE.
+        """
+        key = self._check(visitor, source, DEMO_KEYS[source])
+        return await self._put(visitor, key, "demo", replace=False)
+
+    def _check(self, visitor: Visitor, source: Source, pasted: str) -> FittingKey:
+        """Count the attempt and judge the key by its form."""
+        owner_only(visitor)
+        account, now = str(visitor.account_id), self._clock()
+        self._attempts.check(account, now)
+        self._attempts.count(account, now)
+        return keys.check(source, pasted)
+
+    async def _put(
+        self,
+        visitor: Visitor,
+        key: FittingKey,
+        environment: Environment,
+        *,
+        replace: bool,
+    ) -> bool:
+        """Try a key, then seal and store it."""
+        provider = self._providers.get(key.source)
         if provider is None:
             raise RefusedError(
                 "SOURCE_NOT_SUPPORTED",
-                f"{SOURCE_NAMES[source]} can't be connected yet.",
+                f"{SOURCE_NAMES[key.source]} can't be connected yet.",
             )
         secret = Secret(key.text)
-        await provider.try_key(secret, livemode=key.livemode, demo=visitor.demo)
+        accepted = await provider.try_key(
+            secret, livemode=key.livemode, demo=environment == "demo"
+        )
 
         def seal(version: int) -> bytes:
-            place = SealedFor(account_id, source, version)
-            return self._public_key.seal(secret, place)
+            place = SealedFor(visitor.account_id, key.source, version)
+            return self._sealer.seal(secret, place)
 
         def check(before: Connection | None) -> None:
-            if not replace:
-                check_fits(key_livemode=key.livemode, existing=before)
+            check_fits(accepted.environment, before, replace=replace)
 
         return await self._store.replace(
-            account_id,
+            visitor.account_id,
             key,
-            environment=_environment(key, visitor),
+            accepted=accepted,
             seal=seal,
             check=check,
             now=self._clock(),
         )
 
     async def disconnect(self, visitor: Visitor, source: Source) -> None:
-        """Delete the key and everything that came by it; nothing there is fine."""
+        """Delete the key and everything that came by it; nothing there is fine.
+
+        RefusedError(OWNER_REQUIRED).
+        """
+        owner_only(visitor)
         await self._store.delete(visitor.account_id, source, self._clock())
 
     async def refresh(self, visitor: Visitor, source: Source) -> UUID:
@@ -128,16 +176,11 @@ class Connections:
     async def change(self, visitor: Visitor, source: Source, change: Change) -> UUID:
         """Change settings; return the run that computes the figures anew.
 
-        RefusedError: what `Change.check` raises, NOT_CONNECTED.
+        RefusedError: OWNER_REQUIRED, what `Change` raises, NOT_CONNECTED.
         """
+        owner_only(visitor)
         change.check()
+        change.check_for(source)
         return await self._store.change(
             visitor.account_id, source, change, self._clock()
         )
-
-
-def _environment(key: FittingKey, visitor: Visitor) -> Environment:
-    """Return where the key's figures come from."""
-    if visitor.demo:
-        return "demo"
-    return "live" if key.livemode else "test"

@@ -12,7 +12,7 @@ import msgspec
 from opseer_common.clock import Clock
 from opseer_common.contracts import Source
 from opseer_common.contracts.daily_report import DailyReport
-from opseer_common.days import DayRange, day_of, zone
+from opseer_common.days import ONE_DAY, DayRange, day_of, zone
 from opseer_gateway.domain import figures, reports
 from opseer_gateway.domain.figures import (
     DailyRevenue,
@@ -30,6 +30,7 @@ from opseer_gateway.domain.integrations import (
     describe,
     report_zone,
 )
+from opseer_gateway.domain.terms import StoredBasis
 from opseer_gateway.domain.windows import (
     CACHE_DAYS,
     asked_range,
@@ -53,6 +54,9 @@ class Reader(Protocol):
     async def movements(  # noqa: D102
         self, source: Source, connection_id: UUID, days: DayRange, grain: Grain
     ) -> tuple[list[MovementRow], str | None, datetime | None]: ...
+    async def bases(  # noqa: D102
+        self, source: Source, connection_id: UUID, days: DayRange
+    ) -> list[StoredBasis]: ...
     async def report(self, day: date) -> tuple[DailyReport, datetime] | None: ...  # noqa: D102
 
 
@@ -187,7 +191,8 @@ async def _movements(
     """Read the movements of the current connection."""
     if known.connection is None:
         return figures.movements(known, days, (), None, None)
-    rows, currency, as_of = await reader.movements(
-        known.source, known.connection.connection_id, days, grain
-    )
-    return figures.movements(known, days, rows, currency, as_of)
+    of = known.source, known.connection.connection_id
+    begun = DayRange(days.first - ONE_DAY, days.last)
+    rows, currency, as_of = await reader.movements(*of, begun, grain)
+    bases = await reader.bases(*of, days)
+    return figures.movements(known, days, rows, currency, as_of, bases)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from opseer_gateway.actions.accounts import Entrance
 from opseer_gateway.domain.refusals import not_found
-from opseer_gateway.domain.visitors import ApiToken
+from opseer_gateway.domain.visitors import ApiToken, Scope
 from opseer_gateway.web.bodies import read_json
 from opseer_gateway.web.origins import Origins
 from opseer_gateway.web.routes import Route, answer
@@ -52,9 +52,10 @@ class PasswordRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Makes an API token."""
+    """Makes an API token. One with the scope `read` changes nothing."""
 
     name: str
+    scope: Scope = "write"
 
 
 class NewToken(msgspec.Struct, frozen=True):
@@ -63,6 +64,7 @@ class NewToken(msgspec.Struct, frozen=True):
     token_id: UUID
     name: str
     hint: str
+    scope: Scope
     token: str
 
 
@@ -181,8 +183,9 @@ class AccountRoutes:
     async def _add_token(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
         body = await read_json(request, TokenRequest)
-        added, token = await self._entrance.add_token(visitor, body.name)
-        return answer(NewToken(added.token_id, added.name, added.hint, token), 201)
+        added, token = await self._entrance.add_token(visitor, body.name, body.scope)
+        made = NewToken(added.token_id, added.name, added.hint, added.scope, token)
+        return answer(made, 201)
 
     async def _tokens(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)

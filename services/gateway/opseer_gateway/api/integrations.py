@@ -75,6 +75,14 @@ class IntegrationRoutes:
                 status=201,
             ),
             Route(
+                "PUT",
+                f"{_PATH}/demo",
+                self._connect_demo,
+                "Connect demo data: a made-up company (200 when it was there)",
+                answers=Integration,
+                status=201,
+            ),
+            Route(
                 "PATCH",
                 _PATH,
                 self._change,
@@ -121,6 +129,13 @@ class IntegrationRoutes:
         is_new = await self._connections.connect(
             visitor, source, body.api_key, replace=body.replace
         )
+        row = await self._reading.integration(visitor.account_id, source)
+        return answer(row, 201 if is_new else 200)
+
+    async def _connect_demo(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        source = source_of(request)
+        is_new = await self._connections.connect_demo(visitor, source)
         row = await self._reading.integration(visitor.account_id, source)
         return answer(row, 201 if is_new else 200)
 

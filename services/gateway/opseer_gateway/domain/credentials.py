@@ -1,4 +1,4 @@
-"""What an e-mail address and a password must look like."""
+"""What an e-mail address, a password and a name must look like."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from opseer_common.errors import RefusedError
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 _SHORTEST = 8
 _LONGEST_BYTES = 1024
+_LONGEST_NAME = 100
 
 
 def check_email(text: str) -> str:
@@ -33,3 +34,13 @@ def check_password(password: str) -> None:
         raise RefusedError(
             "INVALID_PASSWORD", f"A password has at most {_LONGEST_BYTES} bytes."
         )
+
+
+def check_name(text: str) -> str:
+    """Return the trimmed name of a token or a project. RefusedError(INVALID_NAME)."""
+    name = text.strip()
+    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise RefusedError(
+            "INVALID_NAME", f"A name has 1 to {_LONGEST_NAME} plain characters."
+        )
+    return name

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Literal
 
 import msgspec
 
 from opseer_common.contracts import Source
-from opseer_common.days import DayRange
+from opseer_common.days import ONE_DAY, DayRange
 from opseer_common.money import round_half_even
 from opseer_gateway.domain.integrations import Known
+from opseer_gateway.domain.terms import StoredBasis, Terms, terms_of
 
 Grain = Literal["subscription", "customer"]
 MONTHS = 12
@@ -64,6 +66,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     complete: bool
     reason: str | None
     as_of: datetime
+    timezone: str | None = None
 
 
 class Mrr(msgspec.Struct, frozen=True):
@@ -89,6 +92,7 @@ class Mrr(msgspec.Struct, frozen=True):
     complete: bool = False
     reason: str | None = None
     policy: Mapping[str, Any] | None = None
+    timezone: str | None = None
 
 
 class MovementRow(msgspec.Struct, frozen=True):
@@ -107,13 +111,30 @@ class MovementRow(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
+class Rebase(msgspec.Struct, frozen=True):
+    """Where stored history and the days computed after it do not meet.
+
+    On that day snapshot = snapshot of the day before + net + fx + `amount`; on every
+    other one the amount is zero and there is no such line.
+    """
+
+    date: date
+    amount: int
+    reason: str | None
+
+
 class Movements(msgspec.Struct, frozen=True):
-    """MRR movements per day, ascending."""
+    """MRR movements per day, ascending.
+
+    `terms` say what the rows are under, `rebases` where their chain does not close.
+    """
 
     source: Source
     currency: str | None
     as_of: datetime | None
     rows: tuple[MovementRow, ...]
+    terms: tuple[Terms, ...] = ()
+    rebases: tuple[Rebase, ...] = ()
 
 
 def daily_revenue(
@@ -152,6 +173,7 @@ def mrr(known: Known, snapshot: Snapshot | None) -> Mrr:
             known.source,
             currency=known.currency,
             policy=_words(known),
+            timezone=known.connection.timezone if known.connection else None,
             reason="COLLECTING",
         )
     value, active = snapshot.mrr, snapshot.active_subscriptions
@@ -173,6 +195,7 @@ def mrr(known: Known, snapshot: Snapshot | None) -> Mrr:
         complete=snapshot.complete,
         reason=snapshot.reason,
         policy=snapshot.policy,
+        timezone=snapshot.timezone,
     )
 
 
@@ -190,17 +213,48 @@ def movements(
     stored: Sequence[MovementRow],
     currency: str | None,
     as_of: datetime | None,
+    bases: Sequence[StoredBasis] = (),
 ) -> Movements:
-    """Return the stored rows.
+    """Return the stored rows; `stored` may begin with the day before `days`.
 
     Where a connection has none at all, each day of `days` says why.
     """
     if known.connection is None:
         return Movements(known.source, None, None, ())
-    rows = tuple(stored) or tuple(
+    rows = tuple(row for row in stored if row.date >= days.first) or tuple(
         MovementRow(day, reason=why_no_movement(known)) for day in days
     )
-    return Movements(known.source, currency or known.currency, as_of, rows)
+    return Movements(
+        known.source,
+        currency or known.currency,
+        as_of,
+        rows,
+        terms_of(bases),
+        rebases(stored, days),
+    )
+
+
+def rebases(rows: Sequence[MovementRow], days: DayRange) -> tuple[Rebase, ...]:
+    """Return what keeps the chain of snapshots of ascending `rows` from closing."""
+    found = []
+    for before, row in pairwise(rows):
+        if not days.first <= row.date <= days.last:
+            continue
+        amount = _unexplained(before, row)
+        if amount:
+            found.append(Rebase(row.date, amount, row.reason))
+    return tuple(found)
+
+
+def _unexplained(before: MovementRow, row: MovementRow) -> int:
+    """Return what a day's row does not explain; 0 where it cannot be told."""
+    if row.date - before.date != ONE_DAY:
+        return 0
+    if row.snapshot is None or before.snapshot is None:
+        return 0
+    if row.net is None or row.fx is None:
+        return 0
+    return row.snapshot - before.snapshot - row.net - row.fx
 
 
 def why_no_movement(known: Known) -> str:

@@ -14,29 +14,22 @@ from uuid import UUID
 
 import msgspec
 
+from opseer_common.channels import CHANNELS
 from opseer_common.contracts import Source
 from opseer_common.errors import RefusedError
+from opseer_gateway.domain.channel import (
+    ChannelSettings,
+    Notice,
+    ProjectRow,
+    notices,
+    project_rows,
+)
 
-SOURCES: Final[tuple[Source, ...]] = ("stripe", "revenuecat", "polar")
+SOURCES: Final[tuple[Source, ...]] = tuple(CHANNELS)
 SOURCE_NAMES: Mapping[Source, str] = MappingProxyType(
-    {"stripe": "Stripe", "revenuecat": "RevenueCat", "polar": "Polar"}
+    {source: channel.name for source, channel in CHANNELS.items()}
 )
-STRIPE_PERMISSIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "balance": "Balance",
-        "balance_transaction_source": "Balance Transaction Source",
-        "charges_and_refunds": "Charges and Refunds",
-        "customers": "Customers",
-        "disputes": "Disputes",
-        "events": "Events",
-        "payment_intents": "Payment Intents",
-        "payouts": "Payouts",
-        "products": "Products",
-        "invoices": "Invoices",
-        "prices": "Prices",
-        "subscriptions": "Subscriptions",
-    }
-)
+STRIPE_PERMISSIONS: Mapping[str, str] = CHANNELS["stripe"].permissions
 """The 12 permissions in the order of the key's form, with Stripe's names for them."""
 
 Preset = Literal["opseer", "stripe", "stripe_all_discounts", "committed"]
@@ -72,6 +65,7 @@ class Connection(msgspec.Struct, frozen=True):
     policy: Policy
     settlement_currency: str | None
     connected_at: datetime
+    channel: ChannelSettings = ChannelSettings()
 
 
 class Collecting(msgspec.Struct, frozen=True):
@@ -87,6 +81,7 @@ class Collecting(msgspec.Struct, frozen=True):
     last_error_detail: str | None
     derived_after: datetime | None = None
     """End of the newest run while MRR and report do not follow from it yet."""
+    notices: tuple[str, ...] = ()
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -118,7 +113,10 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Integration(msgspec.Struct, frozen=True):
-    """One payment channel, connected or not. Instants are UTC."""
+    """One payment channel, connected or not. Instants are UTC.
+
+    `projects` and `excluded_stores` are of channels that have them.
+    """
 
     source: Source
     state: State
@@ -136,6 +134,9 @@ class Integration(msgspec.Struct, frozen=True):
     permissions: dict[str, str]
     progress: Progress | None
     run_id: UUID | None
+    projects: tuple[ProjectRow, ...] = ()
+    excluded_stores: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -146,6 +147,8 @@ class Known(msgspec.Struct, frozen=True):
     collecting: Collecting | None = None
     runs: tuple[Run, ...] = ()
     """The connection's open runs and the one that the gateway asked for last."""
+    connected: frozenset[Source] = frozenset()
+    """The sources that the account has connected."""
 
     @property
     def state(self) -> State:
@@ -156,9 +159,14 @@ class Known(msgspec.Struct, frozen=True):
 
     @property
     def currency(self) -> str | None:
-        """The settlement currency: the one chosen, else the one observed."""
+        """The settlement currency: the one chosen, else the one observed.
+
+        Of a channel that converts itself the one it came in: it may not have the other.
+        """
         chosen = self.connection.settlement_currency if self.connection else None
         observed = self.collecting.settlement_currency if self.collecting else None
+        if CHANNELS[self.source].currencies is not None:
+            return observed or chosen
         return chosen or observed
 
     @property
@@ -178,7 +186,8 @@ class Known(msgspec.Struct, frozen=True):
 def describe(known: Known, now: datetime) -> Integration:
     """Return the row of the API for what is `known`."""
     connection, collecting = known.connection, known.collecting
-    permissions = STRIPE_PERMISSIONS if known.source == "stripe" else ()
+    permissions = CHANNELS[known.source].permissions
+    settings = connection.channel if connection else ChannelSettings()
     run_id, progress = _progress(known, now)
     return Integration(
         source=known.source,
@@ -197,6 +206,14 @@ def describe(known: Known, now: datetime) -> Integration:
         permissions={name: known.permission(name) for name in permissions},
         progress=progress,
         run_id=run_id,
+        projects=project_rows(settings),
+        excluded_stores=settings.excluded_stores,
+        notices=notices(
+            known.source,
+            settings,
+            collecting.notices if collecting else (),
+            known.connected,
+        ),
     )
 
 
@@ -228,16 +245,16 @@ def _progress(known: Known, now: datetime) -> tuple[UUID | None, Progress | None
         return asked, Progress("queued", 0, 0, None)
     still_open = [run for run in known.runs if run.state in _OPEN]
     if runs[asked] in still_open:
-        return asked, _how_far(runs[asked], now)
+        return asked, how_far(runs[asked], now)
     if still_open:
-        return still_open[0].run_id, _how_far(still_open[0], now)
+        return still_open[0].run_id, how_far(still_open[0], now)
     ended = known.collecting.derived_after
     if ended is not None and now - ended < _DERIVED_WITHIN:
         return asked, Progress("computing", runs[asked].total, runs[asked].total, 0)
     return asked, None
 
 
-def _how_far(run: Run, now: datetime) -> Progress:
+def how_far(run: Run, now: datetime) -> Progress:
     """Return the progress with the time left, if it goes on as it went."""
     left = None
     if run.started_at is not None and 0 < run.done <= run.total:
@@ -246,9 +263,30 @@ def _how_far(run: Run, now: datetime) -> Progress:
     return Progress(run.stage, run.done, run.total, left)
 
 
-def check_fits(*, key_livemode: bool, existing: Connection | None) -> None:
-    """Refuse a key of the other mode than the connected one (MODE_MISMATCH)."""
-    if existing is not None and existing.livemode != key_livemode:
+def check_fits(
+    environment: Environment, existing: Connection | None, *, replace: bool
+) -> None:
+    """Refuse a key that would put an end to figures of another kind.
+
+    MODE_MISMATCH for a key of the other mode than the connected one, and for one over
+    demo data, unless `replace` allows it; ALREADY_CONNECTED for demo data over a key.
+    """
+    if existing is None:
+        return
+    if environment == "demo" and existing.environment != "demo":
+        raise RefusedError(
+            "ALREADY_CONNECTED",
+            "A key of yours is connected. Disconnect it before you look at demo data.",
+        )
+    if replace:
+        return
+    if existing.environment == "demo" != environment:
+        raise RefusedError(
+            "MODE_MISMATCH",
+            "Demo data is connected. It would be removed: send "
+            '{"replace": true} if you want that.',
+        )
+    if existing.environment != environment:
         raise RefusedError(
             "MODE_MISMATCH",
             "A key of the other mode (live or test) is connected. Its figures would "

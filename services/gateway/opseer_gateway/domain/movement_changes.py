@@ -4,41 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from types import MappingProxyType
 
 import msgspec
 
 from opseer_common.contracts import Source
+from opseer_common.contracts.movement_reasons import REASON_TEXTS
+from opseer_common.money import Money
 from opseer_gateway.domain.figures import Grain, MovementRow, why_no_movement
 from opseer_gateway.domain.integrations import Known
 from opseer_gateway.domain.links import dashboard_link
 from opseer_gateway.domain.names import Customer, Name, Price, customer_of, plan_name
-
-REASON_TEXTS: Mapping[str, str] = MappingProxyType(
-    {
-        "new": "started a paid subscription",
-        "reactivated": "came back after having left",
-        "trial_converted": "began to pay after the trial",
-        "resumed": "resumed after a pause",
-        "cancellation_undone": "took the cancellation back",
-        "upgrade": "moved to a dearer plan",
-        "downgrade": "moved to a cheaper plan",
-        "interval_change": "changed how often it is billed",
-        "seats": "changed the number of seats",
-        "usage": "was billed for another amount of usage",
-        "discount_started": "got a discount, or a larger one",
-        "discount_ended": "has no discount any more, or a smaller one",
-        "currency_change": "changed its currency",
-        "cancelled": "cancelled",
-        "ended": "ended as it had been set to",
-        "unpaid": "was marked unpaid after failed payments",
-        "paused": "paused",
-        "grace_over": "is past due for longer than the days of grace",
-        "trial_extension": "got a free trial while it was paying",
-        "came_and_went": "started and ended on the same day",
-    }
-)
-"""Every reason of a change in words that follow "the subscription"."""
 
 
 class Arithmetic(msgspec.Struct, frozen=True):
@@ -83,7 +58,8 @@ class Change(msgspec.Struct, frozen=True):
     adds to the day's row in the row's currency, null without a rate. `category` is
     new, expansion, contraction, churned or none: over a day the amounts of a category
     sum to the row. Per customer it is that of all the customer's changes together.
-    `plan` names what it is on, or was before it went.
+    `plan` names what it is on, or was before it went. `text` says it as a sentence; the
+    links are pages of the provider's dashboard, none for a made-up company.
     """
 
     subscription_id: str
@@ -100,7 +76,10 @@ class Change(msgspec.Struct, frozen=True):
     after: int
     amount: int | None
     arithmetic: Arithmetic
+    text: str
     link: str | None
+    customer_link: str | None
+    event_links: tuple[str, ...]
 
 
 class DayChanges(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,9 +143,11 @@ def _change(
 ) -> Change:
     per_customer = grain == "customer"
     plans = dict.fromkeys(plan_name(price, names) for price in one.plans)
+    customer = customer_of(one.customer_id, names)
+    links = (dashboard_link(known, event) for event in one.event_ids)
     return Change(
         subscription_id=one.subscription_id,
-        customer=customer_of(one.customer_id, names),
+        customer=customer,
         plan=", ".join(plans) or None,
         price_ids=tuple(price.price_id for price in one.plans),
         event_ids=one.event_ids,
@@ -179,5 +160,18 @@ def _change(
         after=one.after,
         amount=one.amount,
         arithmetic=one.arithmetic,
+        text=_sentence(one, customer),
         link=dashboard_link(known, one.subscription_id),
+        customer_link=dashboard_link(known, one.customer_id),
+        event_links=tuple(link for link in links if link is not None),
     )
+
+
+def _sentence(one: StoredChange, customer: Customer | None) -> str:
+    """Return who did what, and what it was and is worth."""
+    who = (customer and (customer.name or customer.email)) or one.customer_id
+    what = REASON_TEXTS.get(one.reason, one.reason)
+    before, after = (
+        f"{Money(minor, one.currency).major()}" for minor in (one.before, one.after)
+    )
+    return f"{who} {what}: {before} → {after} {one.currency.upper()} a month"

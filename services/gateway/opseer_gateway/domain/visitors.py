@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
+
+from opseer_common.errors import RefusedError
+
+Role = Literal["owner", "member"]
+Scope = Literal["read", "write"]
 
 IDLE: Final = timedelta(days=14)
 ABSOLUTE: Final = timedelta(days=30)
@@ -18,10 +23,12 @@ class Visitor:
     """Someone who is signed in: by a session (then with a user) or by an API token."""
 
     account_id: UUID
-    demo: bool
     plan: str
     user_id: UUID | None = None
     session_hash: bytes | None = field(default=None, repr=False)
+    role: Role = "owner"
+    scope: Scope = "write"
+    """What an API token may do; a session may write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,16 @@ class User:
     password_hash: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """An API token as it is stored: its hash."""
+
+    name: str
+    token_hash: bytes = field(repr=False)
+    hint: str
+    scope: Scope
+
+
 class ApiToken(msgspec.Struct, frozen=True):
     """An API token without the token itself, which is shown once."""
 
@@ -41,6 +58,13 @@ class ApiToken(msgspec.Struct, frozen=True):
     hint: str
     created_at: datetime
     last_used_at: datetime | None
+    scope: Scope
+
+
+def owner_only(visitor: Visitor) -> None:
+    """Refuse what a member may not do. RefusedError(OWNER_REQUIRED)."""
+    if visitor.role != "owner":
+        raise RefusedError("OWNER_REQUIRED", "Only an owner of the account may do it.")
 
 
 def session_is_alive(created_at: datetime, seen_at: datetime, now: datetime) -> bool:

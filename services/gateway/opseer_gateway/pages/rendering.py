@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -11,24 +10,23 @@ from aiohttp import web
 
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.refusals import UNAUTHENTICATED, WaitError
+from opseer_gateway.pages.assets import Assets
+from opseer_gateway.pages.frame import Frame
 from opseer_gateway.web.origins import FORM_TYPE
 from opseer_gateway.web.problems import STATUS, Handler
-from opseer_gateway.web.routes import Route
 from opseer_gateway.web.sessions import Sessions, form_token
 
 _HERE: Final = Path(__file__).parent
-_CSS: Final = (_HERE / "static" / "opseer.css").read_bytes()
-_CSS_PATH: Final = "/static/opseer.css"
-_VERSION: Final = hashlib.sha256(_CSS).hexdigest()[:12]
 _SEE_OTHER: Final = 303
 
 
 class Renderer:
     """Renders pages with the token that their forms carry."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, assets: Assets) -> None:
         """Read the templates."""
         self._sessions = sessions
+        self._assets = assets
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -41,15 +39,22 @@ class Renderer:
         self,
         request: web.Request,
         name: str,
+        /,
         *,
+        frame: Frame | None = None,
         error: RefusedError | None = None,
         **values: object,
     ) -> web.Response:
-        """Return the page `name`; with `error` it says so and has its status."""
+        """Return the page `name`; with `error` it says so and has its status.
+
+        Every page of a signed-in user has a `frame`.
+        """
         seed = self._sessions.form_seed(request)
         text = self._templates.get_template(f"{name}.html").render(
-            css=f"{_CSS_PATH}?v={_VERSION}",
+            sheets=self._assets.sheets,
+            script=self._assets.script,
             csrf=form_token(seed),
+            frame=frame,
             error=error,
             **values,
         )
@@ -94,17 +99,3 @@ class Renderer:
 def see(path: str) -> web.Response:
     """Send the browser to another page of ours."""
     return web.Response(status=_SEE_OTHER, headers={"Location": path})
-
-
-def stylesheet() -> Route:
-    """Return the route of the one style sheet."""
-
-    async def show(_: web.Request) -> web.Response:
-        return web.Response(
-            body=_CSS,
-            content_type="text/css",
-            charset="utf-8",
-            headers={"Cache-Control": "public, max-age=86400"},
-        )
-
-    return Route("GET", _CSS_PATH, show, "The style sheet", public=True)

@@ -13,6 +13,8 @@ import msgspec
 
 from opseer_common.errors import RefusedError
 from opseer_common.sealing import Secret
+from opseer_gateway.domain.channel import Accepted
+from opseer_gateway.domain.integrations import Environment
 
 VERSION: Final = "2025-08-27.basil"
 _SECONDS: Final = 10.0
@@ -28,7 +30,7 @@ class _Balance(msgspec.Struct):
 
 
 class StripeProvider:
-    """Stripe, or the bundled simulator for the demo's account."""
+    """Stripe, or the bundled simulator for demo data."""
 
     def __init__(
         self, session: aiohttp.ClientSession, base: str, demo_base: str | None
@@ -38,15 +40,15 @@ class StripeProvider:
         self._base = base
         self._demo_base = demo_base
 
-    async def try_key(self, key: Secret, *, livemode: bool, demo: bool) -> None:
-        """Return when Stripe takes the key and it is of the mode that it says.
+    async def try_key(self, key: Secret, *, livemode: bool, demo: bool) -> Accepted:
+        """Return where the key works: Stripe takes it and it is of its mode.
 
         Raises RefusedError: AUTH_FAILED, PROVIDER_UNAVAILABLE (also when Stripe does
         not answer within 10 s, or with something else than a balance).
         """
         base = self._demo_base if demo else self._base
         if base is None:
-            raise _unavailable("The demo's made-up company is not running.")
+            raise _unavailable("This installation has no demo data: no simulator.")
         try:
             status, body = await self._get(f"{base}/v1/balance", key)
         except TimeoutError:
@@ -63,6 +65,7 @@ class StripeProvider:
             raise _unavailable("Stripe's answer was not a balance.") from None
         if balance.livemode != livemode:
             raise _unavailable("Stripe's answer is of another mode than the key.")
+        return Accepted(_environment(livemode=livemode, demo=demo))
 
     async def _get(self, url: str, key: Secret) -> tuple[int, bytes]:
         """Return status and body; TimeoutError or ClientError where there is none."""
@@ -80,6 +83,12 @@ class StripeProvider:
                 if len(body) > _LARGEST:
                     raise _unavailable("Stripe's answer was not a balance.")
             return answer.status, bytes(body)
+
+
+def _environment(*, livemode: bool, demo: bool) -> Environment:
+    if demo:
+        return "demo"
+    return "live" if livemode else "test"
 
 
 def open_session() -> aiohttp.ClientSession:

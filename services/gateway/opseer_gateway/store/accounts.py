@@ -17,6 +17,7 @@ from opseer_gateway.domain.visitors import (
     ABSOLUTE,
     IDLE,
     ApiToken,
+    NewToken,
     User,
     Visitor,
     session_is_alive,
@@ -94,9 +95,8 @@ class AccountStore:
                 raise RefusedError(
                     "EMAIL_TAKEN", "There is a user with that address already."
                 ) from None
-            await _add_token(
-                connection, account_id, "first token", token_hash, token_hint, now
-            )
+            first = NewToken("first token", token_hash, token_hint, "write")
+            await _add_token(connection, account_id, first, now)
             await note(connection, account_id, None, "account created", now)
         return account_id
 
@@ -200,7 +200,7 @@ class AccountStore:
                 now,
                 now - _TOUCH_AFTER,
             )
-            return await _visitor(
+            return await _session_visitor(
                 connection, row["account_id"], row["user_id"], token_hash
             )
 
@@ -226,7 +226,7 @@ class AccountStore:
                 now,
                 now - _TOUCH_AFTER,
             )
-            return await _visitor(connection, row["account_id"])
+            return await _token_visitor(connection, row["account_id"], row["token_id"])
 
     async def use_sign_in_link(self, token_hash: bytes, now: datetime) -> User | None:
         """Consume a one-time link; None where it is used, too old or unknown."""
@@ -252,22 +252,20 @@ class AccountStore:
             return User(row["user_id"], row["account_id"], "") if used else None
 
     async def add_token(
-        self, account_id: UUID, name: str, token_hash: bytes, hint: str, now: datetime
+        self, account_id: UUID, new: NewToken, now: datetime
     ) -> ApiToken:
         """Store an API token's hash."""
         async with self._database.transaction(account_id) as connection:
-            token_id = await _add_token(
-                connection, account_id, name, token_hash, hint, now
-            )
+            token_id = await _add_token(connection, account_id, new, now)
             await note(connection, account_id, None, "token created", now)
-        return ApiToken(token_id, name, hint, now, None)
+        return ApiToken(token_id, new.name, new.hint, now, None, new.scope)
 
     async def tokens(self, account_id: UUID) -> list[ApiToken]:
         """Return the account's API tokens, oldest first."""
         async with self._database.transaction(account_id) as connection:
             rows = await connection.fetch(
                 """
-                SELECT token_id, name, hint, created_at, last_used_at
+                SELECT token_id, name, hint, created_at, last_used_at, scope
                 FROM gateway.api_token ORDER BY created_at, token_id
                 """
             )
@@ -308,40 +306,58 @@ async def note(
 
 
 async def _add_token(
-    connection: Connection,
-    account_id: UUID,
-    name: str,
-    token_hash: bytes,
-    hint: str,
-    now: datetime,
+    connection: Connection, account_id: UUID, new: NewToken, now: datetime
 ) -> UUID:
     """Insert an API token and return its id."""
     token_id = uuid4()
     await connection.execute(
         """
         INSERT INTO gateway.api_token
-            (token_id, account_id, token_hash, name, hint, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
+            (token_id, account_id, token_hash, name, hint, scope, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         """,
         token_id,
         account_id,
-        token_hash,
-        name,
-        hint,
+        new.token_hash,
+        new.name,
+        new.hint,
+        new.scope,
         now,
     )
     return token_id
 
 
-async def _visitor(
-    connection: Connection,
-    account_id: UUID,
-    user_id: UUID | None = None,
-    session_hash: bytes | None = None,
+async def _token_visitor(
+    connection: Connection, account_id: UUID, token_id: UUID
 ) -> Visitor:
-    """Return the visitor of an account that the transaction works for."""
+    """Return the holder of an API token; the transaction works for the account."""
     row = await connection.fetchrow(
-        "SELECT demo, plan FROM gateway.account WHERE account_id = $1", account_id
+        """
+        SELECT a.plan, t.scope
+        FROM gateway.account a JOIN gateway.api_token t USING (account_id)
+        WHERE a.account_id = $1 AND t.token_id = $2
+        """,
+        account_id,
+        token_id,
     )
-    assert row is not None  # noqa: S101 - sessions and tokens go with their account
-    return Visitor(account_id, row["demo"], row["plan"], user_id, session_hash)
+    assert row is not None  # noqa: S101 - tokens go with their account
+    return Visitor(account_id, row["plan"], scope=row["scope"])
+
+
+async def _session_visitor(
+    connection: Connection, account_id: UUID, user_id: UUID, session_hash: bytes
+) -> Visitor:
+    """Return the user of a session; the transaction works for the account."""
+    row = await connection.fetchrow(
+        """
+        SELECT a.plan, u.role
+        FROM gateway.account a JOIN gateway.app_user u USING (account_id)
+        WHERE a.account_id = $1 AND u.user_id = $2
+        """,
+        account_id,
+        user_id,
+    )
+    assert row is not None  # noqa: S101 - sessions go with their user
+    return Visitor(
+        account_id, row["plan"], user_id, session_hash, row["role"]
+    )

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from opseer_common import outbox
+from opseer_common.channels import CHANNELS
 from opseer_common.contracts import (
     CollectionRequested,
     IntegrationConnected,
@@ -22,13 +23,14 @@ from opseer_common.database import Connection as Transaction
 from opseer_common.database import Database
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.channel import Accepted, ChannelSettings
 from opseer_gateway.domain.integrations import Connection, Environment, Policy
 from opseer_gateway.domain.keys import FittingKey
 from opseer_gateway.store.accounts import note
 
 _SCHEMA = "gateway"
 _COLUMNS = """source, connection_id, run_id, run_kind, key_hint, environment, livemode,
-    timezone, policy, settlement_currency, connected_at"""
+    timezone, policy, settlement_currency, connected_at, channel"""
 _REUSED_RUN = frozenset({"first", "refresh"})
 
 
@@ -48,7 +50,8 @@ async def read_connection(
         return None
     values = dict(row)
     policy = msgspec.json.decode(values.pop("policy"), type=Policy)
-    return Connection(policy=policy, **values)
+    channel = msgspec.json.decode(values.pop("channel"), type=ChannelSettings)
+    return Connection(policy=policy, channel=channel, **values)
 
 
 class ConnectionStore:
@@ -63,7 +66,7 @@ class ConnectionStore:
         account_id: UUID,
         key: FittingKey,
         *,
-        environment: Environment,
+        accepted: Accepted,
         seal: Callable[[int], bytes],
         check: Callable[[Connection | None], None],
         now: datetime,
@@ -90,11 +93,12 @@ class ConnectionStore:
             )
             before = await read_connection(transaction, account_id, source, lock=True)
             check(before)
+            channel = before.channel if before else ChannelSettings()
             await _put(
                 transaction,
                 account_id=account_id,
                 key=key,
-                environment=environment,
+                place=(accepted.environment, channel.of_key(accepted)),
                 ids=(connection_id, run_id),
                 sealed=(version, seal(version)),
                 now=now,
@@ -130,6 +134,14 @@ class ConnectionStore:
             await note(transaction, account_id, source, "disconnected", now)
             gone = IntegrationDisconnected.of(account_id, source, connection_id)
             await outbox.say(transaction, _SCHEMA, gone)
+
+    async def unsaid(self) -> int:
+        """Return how many messages wait for the bus."""
+        async with self._database.transaction() as transaction:
+            count: int = await transaction.fetchval(
+                "SELECT count(*) FROM gateway.outbox"
+            )
+            return count
 
     async def refresh(self, account_id: UUID, source: Source, now: datetime) -> UUID:
         """Ask for a full re-fetch; return its run, or the one that is under way.
@@ -176,7 +188,7 @@ class ConnectionStore:
                 UPDATE gateway.opseer_user_integration
                 SET timezone = $3, settlement_currency = $4, policy = $5,
                     settings_revision = settings_revision + 1,
-                    run_id = $6, run_kind = $7
+                    run_id = $6, run_kind = $7, channel = $8
                 WHERE account_id = $1 AND source = $2
                 """,
                 account_id,
@@ -186,6 +198,7 @@ class ConnectionStore:
                 msgspec.json.encode(changed.policy).decode(),
                 connection.run_id if busy else run_id,
                 connection.run_kind if busy else "recompute",
+                msgspec.json.encode(changed.channel).decode(),
             )
             await note(transaction, account_id, source, "settings changed", now)
             asked = CollectionRequested.of(
@@ -200,33 +213,41 @@ async def _put(
     *,
     account_id: UUID,
     key: FittingKey,
-    environment: Environment,
+    place: tuple[Environment, ChannelSettings],
     ids: tuple[UUID, UUID],
     sealed: tuple[int, bytes],
     now: datetime,
 ) -> None:
-    """Insert or replace the row. `config` is written as a parameter, never read."""
+    """Insert or replace the row. `config` is written as a parameter, never read.
+
+    A new channel has the days of Stripe, unless its provider decides which it has.
+    """
     await transaction.execute(
         """
         INSERT INTO gateway.opseer_user_integration
             (account_id, source, connection_id, run_id, run_kind, key_version,
-             key_hint, environment, livemode, policy, config, connected_at)
-        VALUES ($1, $2, $3, $4, 'first', $5, $6, $7, $8, $9, $10, $11)
+             key_hint, environment, livemode, policy, config, connected_at, channel,
+             timezone)
+        SELECT $1, $2, $3, $4, 'first', $5, $6, $7, $8, $9, $10, $11, $12,
+               coalesce($13::text, (SELECT timezone FROM gateway.opseer_user_integration
+                            WHERE account_id = $1 AND source = 'stripe'), 'UTC')
         ON CONFLICT (account_id, source) DO UPDATE
         SET connection_id = $3, run_id = $4, run_kind = 'first', key_version = $5,
             key_hint = $6, environment = $7, livemode = $8, config = $10,
-            connected_at = $11
+            connected_at = $11, channel = $12
         """,
         account_id,
         key.source,
         *ids,
         sealed[0],
         key.hint,
-        environment,
-        key.livemode,
+        place[0],
+        place[0] == "live",
         msgspec.json.encode(Policy()).decode(),
         sealed[1],
         now,
+        msgspec.json.encode(place[1]).decode(),
+        CHANNELS[key.source].fixed_zone,
     )
 
 

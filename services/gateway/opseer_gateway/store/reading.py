@@ -16,6 +16,7 @@ from opseer_common.database import Database, Row
 from opseer_common.days import DayRange
 from opseer_gateway.domain.figures import DailyRow, Grain, MovementRow, Snapshot
 from opseer_gateway.domain.integrations import Collecting, Known, Run
+from opseer_gateway.domain.terms import StoredBasis
 from opseer_gateway.store.connections import read_connection
 
 
@@ -35,7 +36,7 @@ class Reader:
         row = await self._transaction.fetchrow(
             """
             SELECT state, flags, settlement_currency, permissions, last_collected_at,
-                   next_run_at, last_error_code, last_error_detail,
+                   next_run_at, last_error_code, last_error_detail, notices,
                    (SELECT max(r.finished_at) FROM collector.v1_run r
                     WHERE r.connection_id = c.connection_id AND r.state = 'done'
                       AND NOT EXISTS (
@@ -62,11 +63,16 @@ class Reader:
             connection.connection_id,
             connection.run_id,
         )
+        connected = await self._transaction.fetch(
+            "SELECT source FROM gateway.opseer_user_integration WHERE account_id = $1",
+            self._account_id,
+        )
         return Known(
             source=source,
             connection=connection,
             collecting=_collecting(row) if row else None,
             runs=tuple(Run(**dict(run)) for run in runs),
+            connected=frozenset(one["source"] for one in connected),
         )
 
     async def daily(
@@ -103,7 +109,7 @@ class Reader:
                    trial_mrr_minor AS trial_mrr,
                    committed_mrr_minor AS committed_mrr,
                    mrr_stripe_comparable_minor AS mrr_stripe_comparable,
-                   unconverted, policy, complete, reason, as_of
+                   unconverted, policy, complete, reason, as_of, timezone
             FROM mrr.v1_snapshot
             WHERE account_id = $1 AND source = $2 AND connection_id = $3
             ORDER BY day DESC LIMIT 1
@@ -150,6 +156,30 @@ class Reader:
             del value["currency"], value["as_of"]
         return [MovementRow(**value) for value in values], currency, as_of
 
+    async def bases(
+        self, source: Source, connection_id: UUID, days: DayRange
+    ) -> list[StoredBasis]:
+        """Return what the days with movements rest on, ascending."""
+        rows = await self._transaction.fetch(
+            """
+            SELECT day, timezone, policy, customers, new_customers, lost_customers,
+                   subscriptions, new_subscriptions, lost_subscriptions
+            FROM mrr.v1_day_basis
+            WHERE account_id = $1 AND source = $2 AND connection_id = $3
+              AND day BETWEEN $4 AND $5
+            ORDER BY day
+            """,
+            self._account_id,
+            source,
+            connection_id,
+            days.first,
+            days.last,
+        )
+        return [
+            StoredBasis(**{**dict(row), "policy": msgspec.json.decode(row["policy"])})
+            for row in rows
+        ]
+
     async def report(self, day: date) -> tuple[DailyReport, datetime] | None:
         """Return the stored report of a day, and when it was built."""
         row = await self._transaction.fetchrow(
@@ -169,8 +199,8 @@ def _collecting(row: Row) -> Collecting:
     """Return the collector's row as a value."""
     values = dict(row)
     permissions = msgspec.json.decode(values.pop("permissions"))
-    flags = tuple(values.pop("flags"))
-    return Collecting(permissions=permissions, flags=flags, **values)
+    flags, notices = tuple(values.pop("flags")), tuple(values.pop("notices"))
+    return Collecting(permissions=permissions, flags=flags, notices=notices, **values)
 
 
 class ReadingStore:

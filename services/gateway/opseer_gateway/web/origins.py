@@ -62,6 +62,21 @@ class Origins:
                 return hop
         return peer
 
+    def address(self, request: web.Request) -> str:
+        """Return the address that links of ours begin with, without a last slash."""
+        if self._public is not None:
+            return self._public.geturl()
+        return f"http://{request.host}"
+
+    def is_this_machine(self, request: web.Request) -> bool:
+        """Return whether a request was made here and came through no proxy."""
+        if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+            return False
+        try:
+            return ipaddress.ip_address(request.remote or "").is_loopback
+        except ValueError:
+            return False
+
     def _is_ours(self, host: str) -> bool:
         """Return whether a Host header names us."""
         try:

@@ -16,6 +16,7 @@ from opseer_gateway.domain.visitors import ABSOLUTE, Visitor
 _NAME: Final = "opseer_session"
 _FORM_NAME: Final = "opseer_form"
 _HOST: Final = "__Host-"
+_READS: Final = frozenset({"GET", "HEAD"})
 
 
 class Recognise(Protocol):
@@ -42,10 +43,16 @@ class Sessions:
         self._form_name = prefix + _FORM_NAME
 
     async def visitor(self, request: web.Request) -> Visitor:
-        """Return who is asking. RefusedError(UNAUTHENTICATED)."""
+        """Return who is asking.
+
+        Raises RefusedError: UNAUTHENTICATED, READ_ONLY_TOKEN for a write with a token
+        that may only read.
+        """
         found = await self.find(request)
         if found is None:
             raise unauthenticated()
+        if found.scope == "read" and request.method not in _READS:
+            raise RefusedError("READ_ONLY_TOKEN", "This API token may only read.")
         return found
 
     async def find(self, request: web.Request) -> Visitor | None:

@@ -21,13 +21,16 @@ import msgspec
 
 from opseer_common.contracts.message import Source
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
-from opseer_common.days import DayRange, day_of, last_days, zone
+from opseer_common.days import ONE_DAY, DayRange, day_of, last_days, zone
+from opseer_mrr.domain.basis import DayBasis, bases, paying_customers
 from opseer_mrr.domain.customer_discounts import with_ends
 from opseer_mrr.domain.former import paid_before_end
+from opseer_mrr.domain.holdings import Holding
 from opseer_mrr.domain.movements import MISSED_EVENT, compute_movements
 from opseer_mrr.domain.plans import PlanRow, compute_plans
 from opseer_mrr.domain.policy import Policy, policy_from
 from opseer_mrr.domain.rates import RateTable
+from opseer_mrr.domain.reconciliation import Closing, Reconciliation, reconcile
 from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
 from opseer_mrr.domain.snapshot import Snapshot, compute_snapshot
 from opseer_mrr.domain.timeline import dated
@@ -74,13 +77,15 @@ class Stored:
 
     `seam` is the snapshot (minor units, currency) of the oldest day that is computed
     now, None where there is no row; `settings_revision` what it was made under.
-    `closed` is (day, minor units, currency) of the newest day that was over by then.
-    `past_customers` had MRR before the oldest day.
+    `closed` is (day, minor units, currency) of the newest day that was over by then;
+    `holdings` are what each subscription was worth at its end, None where that was not
+    kept. `past_customers` had MRR before the oldest day.
     """
 
     settings_revision: int | None = None
     seam: tuple[int, str] | None = None
     closed: tuple[date, int, str] | None = None
+    holdings: Mapping[str, Holding] | None = None
     past_customers: frozenset[str] = frozenset()
 
 
@@ -109,30 +114,13 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """Today's snapshot twice, in minor units of the settlement currency.
-
-    `carried` is the stored snapshot of the day `carried_from` plus the movements and
-    FX since; `recomputed` is from the live subscriptions, and is what is shown.
-    """
-
-    carried_from: date
-    carried: int
-    recomputed: int
-
-    @property
-    def difference(self) -> int:
-        """Return what the earlier rows and the events since do not explain."""
-        return self.recomputed - self.carried
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
     """The rows to write. `days` are replaced as a whole.
 
     `snapshot` and `plans` are today's; amounts are unknown where snapshot is None.
     `movements` are (grain, row), ascending. `unmoved` is today's snapshot where only
-    that is known, because Events could not be read.
+    that is known, because Events could not be read. `basis` tells who paid on the days.
+    `holdings` are what each subscription was worth at the end of yesterday.
     """
 
     days: DayRange
@@ -144,6 +132,8 @@ class Figures:
     changes: tuple[MovementChange, ...] = ()
     unmoved: int | None = None
     reconciliation: Reconciliation | None = None
+    basis: tuple[DayBasis, ...] = ()
+    holdings: Mapping[str, Holding] | None = None
 
 
 def window(as_of: datetime, tz: ZoneInfo) -> DayRange:
@@ -160,7 +150,7 @@ def compute(inputs: Inputs) -> Figures | None:
     if inputs.permissions.get("subscriptions") == "missing":
         only = DayRange(today, today)
         return Figures(only, inputs.settlement, None, SUBSCRIPTIONS_PERMISSION)
-    policy = _policy(inputs.settings)
+    policy = policy_of(inputs.settings)
     rates = rate_table(inputs.rates, tz)
     ended = [msgspec.json.decode(one, type=Subscription) for one in inputs.ended]
     changes = with_ends(
@@ -182,8 +172,10 @@ def compute(inputs: Inputs) -> Figures | None:
         plans=compute_plans(live, *under, inputs.as_of, tz),
         unmoved=snapshot.mrr,
     )
+    paying = paying_customers(live, policy, int(inputs.as_of.timestamp()))
     if inputs.permissions.get("events") == "missing":
-        return figures
+        basis = bases(figures.days, paying, snapshot.active_subscriptions, None)
+        return replace(figures, basis=basis)
     days = window(inputs.as_of, tz)
     start = int(days.bounds(tz)[0].timestamp())
     moved = compute_movements(
@@ -195,8 +187,15 @@ def compute(inputs: Inputs) -> Figures | None:
         now=inputs.as_of,
         past_customers=inputs.stored.past_customers
         | past_customers(ended, changes, policy, start),
+        closings=_closings(inputs, days),
     )
-    return _with_movements(figures, inputs, moved)
+    figures = _with_movements(figures, inputs, moved)
+    figures = replace(
+        figures,
+        holdings=moved.closings[today - ONE_DAY],
+        reconciliation=_reconciled(inputs, moved, rates),
+    )
+    return _with_basis(figures, paying)
 
 
 def past_customers(
@@ -238,20 +237,32 @@ def _with_movements(figures: Figures, inputs: Inputs, moved: Movements) -> Figur
         ),
         changes=tuple(one for one in moved.changes if one.day >= first),
         unmoved=None,
-        reconciliation=_reconciled(inputs, moved.by_subscription),
     )
+
+
+def _with_basis(figures: Figures, paying: int) -> Figures:
+    """Add who paid on each day; `paying` customers do today."""
+    active = 0 if figures.snapshot is None else figures.snapshot.active_subscriptions
+    return replace(figures, basis=bases(figures.days, paying, active, figures.changes))
 
 
 def rate_table(rates: Iterable[ObservedRate], tz: ZoneInfo) -> RateTable:
     """Return the table of the newest rate of each day of `tz`."""
+    return RateTable(rates_by_day(rates, tz))
+
+
+def rates_by_day(
+    rates: Iterable[ObservedRate], tz: ZoneInfo
+) -> dict[tuple[str, str], dict[date, Fraction]]:
+    """Return the newest rate of each pair of currencies and day of `tz`."""
     table: dict[tuple[str, str], dict[date, Fraction]] = {}
     for one in sorted(rates, key=lambda observed: observed.at):
         day = day_of(datetime.fromtimestamp(one.at, tz), tz)
         table.setdefault((one.origin, one.target), {})[day] = Fraction(one.rate)
-    return RateTable(table)
+    return table
 
 
-def _policy(settings: Settings) -> Policy:
+def policy_of(settings: Settings) -> Policy:
     """Return the policy that a stored document names; its `version` is not a switch."""
     document = {k: v for k, v in settings.policy.items() if k != "version"}
     return policy_from({**document, "timezone": settings.timezone})
@@ -285,13 +296,30 @@ def _marked(
     return row
 
 
-def _reconciled(inputs: Inputs, rows: Sequence[DayRow]) -> Reconciliation | None:
+def _closings(inputs: Inputs, days: DayRange) -> frozenset[date]:
+    """Return the days whose ends are looked at: yesterday, and the one stored."""
+    closings = {days.last - ONE_DAY}
+    if inputs.stored.closed is not None and inputs.stored.closed[0] in set(days):
+        closings.add(inputs.stored.closed[0])
+    return frozenset(closings)
+
+
+def _reconciled(
+    inputs: Inputs, moved: Movements, rates: RateTable
+) -> Reconciliation | None:
     """Compare with what was stored; None where that is of other settings or too old."""
-    stored = inputs.stored
+    stored, rows = inputs.stored, moved.by_subscription
     if stored.closed is None or stored.settings_revision != inputs.settings.revision:
         return None
     day, minor, currency = stored.closed
-    if currency != inputs.settlement or not rows[0].day <= day < rows[-1].day:
+    if currency != moved.settlement or not rows[0].day <= day < rows[-1].day:
         return None
-    since = sum(row.net + row.fx for row in rows if row.day > day)
-    return Reconciliation(day, minor + since, rows[-1].snapshot)
+    (known,) = (row.snapshot for row in rows if row.day == day)
+    return reconcile(
+        day,
+        Closing(minor, stored.holdings),
+        Closing(known, moved.closings[day]),
+        sum(row.net + row.fx for row in rows if row.day > day),
+        currency,
+        rates,
+    )

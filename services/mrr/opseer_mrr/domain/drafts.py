@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from opseer_common.contracts.subscription import Subscription
 from opseer_common.days import ONE_DAY, DayRange, day_of, start_of
+from opseer_mrr.domain.gaps import Gap
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.reasons import State, reason_of
-from opseer_mrr.domain.snapshot import Value, value
+from opseer_mrr.domain.snapshot import value
 from opseer_mrr.domain.standing import turning_points
 from opseer_mrr.domain.timeline import Timeline
 
@@ -55,7 +56,8 @@ class Draft:
 
     `started` and `stopped` say that it became worth something, or nothing, in the day:
     both for one that came and went. A change of currency makes two: one that leaves
-    the old one and one that joins the new one.
+    the old one and one that joins the new one. `gaps` are the day's steps without an
+    event.
     """
 
     day: date
@@ -69,20 +71,34 @@ class Draft:
     reason: str
     event_ids: tuple[str, ...]
     states: tuple[Subscription | None, Subscription | None]
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
     """One subscription's course: where it starts, what it does, where it is unknown.
 
-    `opening` is its value before the first day; `flaws` are (first day, last day,
-    reason) in which its worth is not wholly known.
+    `opening` is its value before the first day, `ends` those of the days at which it
+    may have changed; `flaws` are (first day, last day, reason) in which its worth is
+    not wholly known.
     """
 
+    subscription_id: str
     customer: str
     opening: State
-    drafts: tuple[Draft, ...]
-    flaws: tuple[tuple[date, date, str], ...]
+    ends: tuple[tuple[date, State], ...] = ()
+    drafts: tuple[Draft, ...] = ()
+    flaws: tuple[tuple[date, date, str], ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    def at_end_of(self, day: date) -> State:
+        """Return the value at the end of a day, or before the first one."""
+        found = self.opening
+        for ended, state in self.ends:
+            if ended > day:
+                break
+            found = state
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +115,23 @@ def course_of(line: Timeline, policy: Policy, window: Window) -> Course:
         _Point(at, _state(line.state_at(at), policy, at), _events_at(line, at))
         for at in _instants(line, policy, window)
     ]
+    if not points:
+        flaws = tuple(_flaws(opening, points, window))
+        return Course(line.subscription_id, line.customer, opening, flaws=flaws)
+    by_day: dict[date, list[_Point]] = {}
+    for point in points:
+        by_day.setdefault(window.day_of(point.at), []).append(point)
+    gaps: dict[date, list[Gap]] = {}
+    for gap in line.gaps:
+        gaps.setdefault(window.day_of(gap.at), []).append(gap)
     return Course(
+        subscription_id=line.subscription_id,
         customer=line.customer,
         opening=opening,
-        drafts=tuple(_drafts(line, opening, points, window)),
+        ends=tuple((day, in_day[-1].state) for day, in_day in by_day.items()),
+        drafts=tuple(_drafts(line, opening, by_day, gaps)),
         flaws=tuple(_flaws(opening, points, window)),
+        gaps=tuple(line.gaps),
     )
 
 
@@ -126,7 +154,7 @@ def _events_at(line: Timeline, at: int) -> tuple[str, ...]:
 
 def _instants(line: Timeline, policy: Policy, window: Window) -> list[int]:
     """Return the instants in the window at which the worth may change, ascending."""
-    found = set()
+    found: set[int] = set()
     for segment in line.segments:
         found.add(segment.at)
         if segment.state is not None:
@@ -136,52 +164,63 @@ def _instants(line: Timeline, policy: Policy, window: Window) -> list[int]:
 
 
 def _drafts(
-    line: Timeline, opening: State, points: list[_Point], window: Window
+    line: Timeline,
+    opening: State,
+    by_day: Mapping[date, list[_Point]],
+    gaps: Mapping[date, list[Gap]],
 ) -> Iterator[Draft]:
     """Yield what each day with points comes to."""
-    by_day: dict[date, list[_Point]] = {}
-    for point in points:
-        by_day.setdefault(window.day_of(point.at), []).append(point)
     before = opening
-    for day, in_day in by_day.items():
-        yield from _day(line, day, before, in_day)
-        before = in_day[-1].state
+    for day, points in by_day.items():
+        after = points[-1].state
+        passing = not (minor(before) or minor(after)) and any(
+            minor(one.state) for one in points
+        )
+        missed = tuple(gaps.get(day, ()))
+        for currency, low, high in _parts(before, points, passing=passing):
+            yield Draft(
+                day=day,
+                subscription_id=line.subscription_id,
+                customer=line.customer,
+                currency=currency,
+                before=low,
+                after=high,
+                started=passing or (not low and high != 0),
+                stopped=passing or (low != 0 and not high),
+                reason=_reason(before, after, missed, passing=passing),
+                event_ids=tuple(event for one in points for event in one.event_ids),
+                states=(before[0], after[0]),
+                gaps=missed,
+            )
+        before = after
 
 
-def _day(
-    line: Timeline, day: date, before: State, points: list[_Point]
-) -> Iterator[Draft]:
-    """Yield a day's net change, two for a change of currency, none where it is nil."""
+def _reason(
+    before: State, after: State, missed: Sequence[Gap], *, passing: bool
+) -> str:
+    if any(gap.before != gap.after for gap in missed):
+        return "missed_event"
+    return "came_and_went" if passing else reason_of(before, after)
+
+
+def _parts(
+    before: State, points: list[_Point], *, passing: bool
+) -> list[tuple[str, int, int]]:
+    """Return currency, before and after of a day's net change.
+
+    Two for a change of currency, none where it is nil.
+    """
     after = points[-1].state
     low, high = minor(before), minor(after)
     old, new = _currency(before), _currency(after)
-    passing = not low and not high and any(minor(one.state) for one in points)
-    if low == high and (old == new or not high) and not passing:
-        return
-    event_ids = tuple(event for one in points for event in one.event_ids)
-    reason = "came_and_went" if passing else reason_of(before, after)
-    parts: list[tuple[str, int, int]] = [(new or old, low, high)]
     if passing:
         peak = next(one.state for one in points if minor(one.state))
-        parts = [(_currency(peak), 0, 0)]
-    elif low and high and old != new:
-        parts = [(old, low, 0), (new, 0, high)]
-    elif not high:
-        parts = [(old, low, 0)]
-    for currency, start, end in parts:
-        yield Draft(
-            day=day,
-            subscription_id=line.subscription_id,
-            customer=line.customer,
-            currency=currency,
-            before=start,
-            after=end,
-            started=passing or (not start and end != 0),
-            stopped=passing or (start != 0 and not end),
-            reason=reason,
-            event_ids=event_ids,
-            states=(before[0], after[0]),
-        )
+        return [(_currency(peak), 0, 0)]
+    if low == high and (old == new or not high):
+        return []
+    if low and high and old != new:
+        return [(old, low, 0), (new, 0, high)]
+    return [(new, low, high) if high else (old, low, 0)]
 
 
 def _currency(state: State) -> str:
@@ -192,15 +231,22 @@ def _flaws(
     opening: State, points: list[_Point], window: Window
 ) -> Iterator[tuple[date, date, str]]:
     """Yield the stretches of days whose counted worth is not wholly known."""
+    if not points and _unknown(opening) is None:
+        return
     states = [(window.start, opening), *((one.at, one.state) for one in points)]
     ends = [*(at for at, _ in states[1:]), window.end]
     for (at, state), end in zip(states, ends, strict=True):
-        found: Value | None = state[1]
-        if found is None or found.worth is None or found.worth.reason is None:
-            continue
-        first = window.day_of(at)
-        last = window.day_of(max(at, end - 1))
-        yield first, min(last, window.days.last), found.worth.reason
+        reason = _unknown(state)
+        if reason is not None:
+            first = window.day_of(at)
+            last = window.day_of(max(at, end - 1))
+            yield first, min(last, window.days.last), reason
+
+
+def _unknown(state: State) -> str | None:
+    """Return why a counted worth is not wholly known."""
+    found = state[1]
+    return None if found is None or found.worth is None else found.worth.reason
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

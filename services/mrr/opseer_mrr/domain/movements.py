@@ -19,16 +19,14 @@ from opseer_common.contracts.subscription import (
 )
 from opseer_common.days import ONE_DAY, DayRange
 from opseer_common.money import shares
+from opseer_mrr.domain.book import Book, Told
 from opseer_mrr.domain.drafts import (
-    Course,
     Draft,
     Window,
     course_of,
-    days_between,
-    minor,
     window_of,
 )
-from opseer_mrr.domain.former import has_paid
+from opseer_mrr.domain.gaps import Gap
 from opseer_mrr.domain.normalise import arithmetic
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.rates import RateTable, converted
@@ -38,19 +36,6 @@ from opseer_mrr.domain.standing import standing
 from opseer_mrr.domain.timeline import build_timelines
 
 MISSED_EVENT = "MISSED_EVENT"
-
-
-@dataclass(slots=True)
-class _Book:
-    """Where things stand between two days.
-
-    `balances` is MRR by currency, `paying` how many of a customer's subscriptions
-    are worth something, `former` the customers who ever paid.
-    """
-
-    balances: dict[str, int] = field(default_factory=dict)
-    paying: dict[str, int] = field(default_factory=dict)
-    former: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -78,33 +63,28 @@ def compute_movements(  # noqa: PLR0913 - the inputs of the figures, all named
     tz: ZoneInfo,
     now: datetime,
     past_customers: Iterable[str] = (),
+    closings: Iterable[date] = (),
 ) -> Movements:
     """Return the movements of `days` in `tz`, from today's state backwards.
 
     `live` are the states at the aware instant `now` (ended ones may be left out),
     `changes` every known change, in any order. Days after `now` are left out.
-    `past_customers` had MRR before all this.
+    `past_customers` had MRR before all this. `closings` are days of which each
+    subscription's worth at their end is told too.
     """
     window = window_of(days, tz, now)
-    lines = list(build_timelines(live, changes, policy, window.start, window.now))
-    courses = [course_of(line, policy, window) for line in lines]
-    book = _opened(courses, past_customers, policy, window.start - 1)
-    flaws = _flaws(courses)
-    for line in lines:
-        for at in line.missed:
-            flaws[window.day_of(at)] = MISSED_EVENT
-    by_day: dict[date, list[Draft]] = {}
-    for course in courses:
-        for draft in course.drafts:
-            by_day.setdefault(draft.day, []).append(draft)
+    told = Told(window, policy, set(past_customers), closings)
+    for line in build_timelines(live, changes, policy, window.start, window.now):
+        told.add(course_of(line, policy, window))
+    terms = _Terms(policy, settlement, rates, window)
+    book = told.book
     before = settle(book.balances, settlement, rates, window.days.first - ONE_DAY)
-    days_done = []
+    done = []
     for day in window.days:
-        drafts = sorted(by_day.get(day, []), key=lambda one: one.subscription_id)
-        days_done.append(
-            _day(day, drafts, book, _Terms(policy, settlement, rates, window))
-        )
-    return _joined(settlement, before, days_done, flaws)
+        drafts = told.drafts.get(day, [])
+        drafts.sort(key=lambda one: one.subscription_id)
+        done.append(_day(day, drafts, book, terms))
+    return _joined(before, done, told, terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,44 +111,12 @@ class _Day:
     without_rate: bool
 
 
-def _opened(
-    courses: Iterable[Course], past_customers: Iterable[str], policy: Policy, at: int
-) -> _Book:
-    """Return where things stand before the first day, at the instant `at`."""
-    book = _Book(former=set(past_customers))
-    for course in courses:
-        state, found = course.opening
-        amount = minor(course.opening)
-        if amount or (state is not None and has_paid(state, policy, at)):
-            book.former.add(course.customer)
-        if found is not None and amount:
-            _move(book, course.customer, found.currency, 0, amount)
-    return book
-
-
-def _move(book: _Book, customer: str, currency: str, before: int, after: int) -> None:
-    """Carry one subscription's change into the book."""
-    book.balances[currency] = book.balances.get(currency, 0) + after - before
-    step = (after > 0) - (before > 0)
-    book.paying[customer] = book.paying.get(customer, 0) + step
-
-
-def _flaws(courses: Iterable[Course]) -> dict[date, str]:
-    """Return the days that are not complete, with a reason each."""
-    return {
-        day: reason
-        for course in courses
-        for first, last, reason in course.flaws
-        for day in days_between(first, last)
-    }
-
-
-def _day(day: date, drafts: Sequence[Draft], book: _Book, terms: _Terms) -> _Day:
+def _day(day: date, drafts: Sequence[Draft], book: Book, terms: _Terms) -> _Day:
     """Compute one day and carry the book over it."""
     opening = dict(book.balances)
     paid = {draft.customer: book.paying.get(draft.customer, 0) > 0 for draft in drafts}
     for draft in drafts:
-        _move(book, draft.customer, draft.currency, draft.before, draft.after)
+        book.move(draft.customer, draft.currency, draft.before, draft.after)
     currencies = set(book.balances)
     settled = _settled(day, drafts, opening, book.balances, terms)
     changes = []
@@ -262,7 +210,8 @@ def _change(
         settlement_minor=settled,
         event_ids=draft.event_ids,
         arithmetic_before=_words(draft.states[0], terms.policy, first),
-        arithmetic_after=_words(draft.states[1], terms.policy, last),
+        arithmetic_after=_words(draft.states[1], terms.policy, last)
+        + tuple(gap.words() for gap in draft.gaps),
         plans=_plans(draft),
     )
 
@@ -298,7 +247,7 @@ def _by_customers(
     sums: _Sums,
     changes: Sequence[MovementChange],
     paid: Mapping[str, bool],
-    book: _Book,
+    book: Book,
 ) -> list[MovementChange]:
     """Net the day's changes per customer, classify those (as Stripe does), add them.
 
@@ -340,24 +289,40 @@ def _numbered(changes: Sequence[MovementChange]) -> tuple[MovementChange, ...]:
     return tuple(result)
 
 
-def _joined(
-    settlement: str, opening: int, days: Sequence[_Day], flaws: Mapping[date, str]
-) -> Movements:
+def _joined(opening: int, days: Sequence[_Day], told: Told, terms: _Terms) -> Movements:
     """Chain the days: each snapshot is the last one plus net plus FX."""
     by_subscription, by_customer = [], []
     snapshot = opening
     for day in days:
         snapshot += sum(day.subscriptions.amounts.values()) + day.fx
-        reason = flaws.get(day.day) or (NO_RATE if day.without_rate else None)
-        by_subscription.append(_row(day, day.subscriptions, snapshot, reason))
-        by_customer.append(_row(day, day.customers, snapshot, reason))
-    changes = tuple(change for day in days for change in day.changes)
+        gaps = told.gaps.get(day.day, [])
+        reason = told.flaws.get(day.day) or (NO_RATE if day.without_rate else None)
+        if gaps:
+            reason = MISSED_EVENT
+        missed = _missed(gaps, day.day, terms)
+        by_subscription.append(_row(day, day.subscriptions, snapshot, reason, missed))
+        by_customer.append(_row(day, day.customers, snapshot, reason, missed))
     return Movements(
-        settlement, opening, tuple(by_subscription), tuple(by_customer), changes
+        terms.settlement,
+        opening,
+        tuple(by_subscription),
+        tuple(by_customer),
+        tuple(change for day in days for change in day.changes),
+        told.closings,
     )
 
 
-def _row(day: _Day, sums: _Sums, snapshot: int, reason: str | None) -> DayRow:
+def _missed(gaps: Iterable[Gap], day: date, terms: _Terms) -> int:
+    """Return what the steps without an event come to, at the day's rates."""
+    steps: dict[str, int] = {}
+    for gap in gaps:
+        steps[gap.currency] = steps.get(gap.currency, 0) + gap.after - gap.before
+    return settle(steps, terms.settlement, terms.rates, day)
+
+
+def _row(
+    day: _Day, sums: _Sums, snapshot: int, reason: str | None, missed: int
+) -> DayRow:
     return DayRow(
         day=day.day,
         new=sums.amounts.get("new", 0),
@@ -370,4 +335,5 @@ def _row(day: _Day, sums: _Sums, snapshot: int, reason: str | None) -> DayRow:
         new_subs=day.started,
         churned_subs=day.stopped,
         reason=reason,
+        missed=missed,
     )

@@ -8,12 +8,14 @@ looked at here (see standing.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+import msgspec
+
 from opseer_common.contracts.subscription import Discount, Item, Price, Subscription
 from opseer_common.money import round_half_even, shares
+from opseer_mrr.domain.plain import plain_total
 from opseer_mrr.domain.policy import Policy, factor
 from opseer_mrr.domain.standing import applied, in_force
 from opseer_mrr.domain.words import amount_words, discount_words, item_words
@@ -29,18 +31,16 @@ NO_COUPON = "MISSED_EVENT"
 _exact = lru_cache(maxsize=4096)(Fraction)
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
+class Worth(msgspec.Struct, frozen=True, gc=False):
     """A subscription's monthly worth in minor units of `currency`.
 
-    `licensed` + `usage` = `total`. `items` are (item id, minor units) that sum to
-    `total`. `reason` says why the figure is incomplete, None where it is not.
+    `licensed` + `usage` = `total`. `reason` says why the figure is incomplete, None
+    where it is not.
     """
 
     currency: str
     licensed: int
-    usage: int
-    items: tuple[tuple[str, int], ...] = ()
+    usage: int = 0
     reason: str | None = None
 
     @property
@@ -49,22 +49,60 @@ class Worth:
         return self.licensed + self.usage
 
 
-def worth(
+def worth(subscription: Subscription, policy: Policy, at: int) -> Worth:
+    """Return what the subscription's items are worth per month at `at`."""
+    total = plain_total(subscription, policy, at)
+    if total is not None:
+        return Worth(subscription.currency, total)
+    return exact_worth(subscription, policy, at)
+
+
+def exact_worth(
     subscription: Subscription,
     policy: Policy,
     at: int,
     trace: list[str] | None = None,
 ) -> Worth:
-    """Return what the subscription's items are worth per month at `at`.
+    """Return the same for any subscription; each step is added to `trace` in words."""
+    amounts, used = _amounts(subscription, policy, at, trace)
+    before_usage = sum(amounts[1:], amounts[0]) if amounts else _ZERO
+    licensed = total = round_half_even(before_usage)
+    if any(used):
+        total = round_half_even(before_usage + sum(used, _ZERO))
+    if trace is not None:
+        told = amount_words(Fraction(total), subscription.currency)
+        trace.append(f"= {told} per month")
+    return Worth(
+        currency=subscription.currency,
+        licensed=licensed,
+        usage=total - licensed,
+        reason=_reason(subscription, at),
+    )
+
+
+def worth_by_item(subscription: Subscription, policy: Policy, at: int) -> list[int]:
+    """Return the minor units of each item, in order; they sum to the total."""
+    total = worth(subscription, policy, at).total
+    if len(subscription.items) == 1:
+        return [total]
+    licensed, used = _amounts(subscription, policy, at)
+    return shares([one + two for one, two in zip(licensed, used, strict=True)], total)
+
+
+def _amounts(
+    subscription: Subscription,
+    policy: Policy,
+    at: int,
+    trace: list[str] | None = None,
+) -> tuple[list[Fraction], list[Fraction]]:
+    """Return each item's monthly amounts: licensed, and metered.
 
     Item discounts go first, then the subscription's on what is left, in list order
     (source: Stripe API, "discounts"); taxes inside a price are taken off last. Usage
-    is added as charged. Each step is added to `trace` in words.
+    is added as charged.
     """
-    currency = subscription.currency
-    amounts = [
-        _licensed(item, currency, policy, at, trace) for item in subscription.items
-    ]
+    currency, items = subscription.currency, subscription.items
+    amounts = [_licensed(item, currency, policy, at, trace) for item in items]
     for discount in applied(subscription, at):
         if in_force(discount, policy, at):
             _subtract(amounts, discount, subscription, policy)
@@ -72,29 +110,15 @@ def worth(
                 left = sum(amounts, _ZERO)
                 trace.append(discount_words(discount, left, currency))
     amounts = [
-        _without_tax(amount, item)
-        for amount, item in zip(amounts, subscription.items, strict=True)
+        _without_tax(amount, item) for amount, item in zip(amounts, items, strict=True)
     ]
-    used = [_used(item, policy, at, trace) for item in subscription.items]
-    licensed = round_half_even(sum(amounts, _ZERO))
-    total = round_half_even(sum(amounts, _ZERO) + sum(used, _ZERO))
-    if trace is not None:
-        trace.append(f"= {amount_words(Fraction(total), currency)} per month")
-    exact = [one + other for one, other in zip(amounts, used, strict=True)]
-    ids = [item.id for item in subscription.items]
-    return Worth(
-        currency=currency,
-        licensed=licensed,
-        usage=total - licensed,
-        items=tuple(zip(ids, shares(exact, total), strict=True)),
-        reason=_reason(subscription, at),
-    )
+    return amounts, [_used(item, policy, at, trace) for item in items]
 
 
 def arithmetic(subscription: Subscription, policy: Policy, at: int) -> tuple[str, ...]:
     """Return the steps of `worth` in words, one per line."""
     lines: list[str] = []
-    worth(subscription, policy, at, lines)
+    exact_worth(subscription, policy, at, lines)
     return tuple(lines)
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from opseer_common.contracts.subscription import Price, Subscription
 from opseer_common.days import day_of
 from opseer_common.money import shares
+from opseer_mrr.domain.normalise import worth_by_item
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.rates import RateTable, converted
 from opseer_mrr.domain.snapshot import value
@@ -80,9 +81,9 @@ def _add(
     found = value(subscription, policy, at)
     if found.worth is None or not found.minor:
         return
-    prices = {item.id: item.price for item in subscription.items}
-    for item_id, minor in found.worth.items:
-        price = prices[item_id]
+    amounts = worth_by_item(subscription, policy, at)
+    for item, minor in zip(subscription.items, amounts, strict=True):
+        price = item.price
         key = subscription.currency, price.id
         plan = plans.setdefault(key, _Plan(price))
         plan.native += minor

@@ -1,9 +1,12 @@
 """Why a subscription's MRR changed in a day, as a code of a closed list.
 
-The codes are shown beside each change and listed in docs/MRR.md.
+The codes and their words are opseer_common/contracts/movement_reasons.py. Movements add
+three of their own: `reactivated`, `came_and_went` and `missed_event`.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from opseer_common.contracts.subscription import Subscription
 from opseer_mrr.domain.snapshot import Value
@@ -13,15 +16,15 @@ State = tuple[Subscription | None, Value | None]
 _BACK = {
     "trial": "trial_converted",
     "incomplete": "new",
-    "unpaid": "reactivated",
-    "grace_over": "reactivated",
+    "unpaid": "recovered",
+    "grace_over": "recovered",
     "paused": "resumed",
     "cancelled": "cancellation_undone",
     "ended": "reactivated",
 }
 _GONE = {
-    "trial": "trial_extension",
-    "incomplete": "ended",
+    "trial": "trial_extended",
+    "incomplete": "unpaid",
     "unpaid": "unpaid",
     "grace_over": "grace_over",
     "paused": "paused",
@@ -43,9 +46,10 @@ def reason_of(before: State, after: State) -> str:
         raise AssertionError("a value without a state")
     if earlier.currency != later.currency:
         return "currency_change"
-    up = later.minor > earlier.minor
-    usage = earlier.worth.licensed == later.worth.licensed
-    return _repriced(before[0], after[0], up=up, usage=usage)
+    if earlier.worth.licensed == later.worth.licensed:
+        return "usage"
+    up = later.worth.licensed > earlier.worth.licensed
+    return _moved(before[0], after[0], up=up) or _repriced(before[0], after[0], up=up)
 
 
 def _gone(state: Subscription | None, later: Value) -> str:
@@ -59,26 +63,31 @@ def _ending(state: Subscription | None) -> str:
     return "ended" if state.canceled_at < state.ended_at else "cancelled"
 
 
-def _repriced(
-    before: Subscription, after: Subscription, *, up: bool, usage: bool
-) -> str:
-    """Tell what about a subscription that counts all along changed its worth.
+def _moved(before: Subscription, after: Subscription, *, up: bool) -> str | None:
+    """Tell a move between prices; None where it is on the same ones as before."""
+    had, has = (
+        Counter(item.price.id for item in state.items) for state in (before, after)
+    )
+    if had < has and up:
+        return "items_added"
+    if has < had and not up:
+        return "items_removed"
+    if _intervals(before) != _intervals(after):
+        return "interval_change"
+    if had == has:
+        return None
+    return "upgrade" if up else "downgrade"
 
-    `usage` where the licensed part did not change.
-    """
-    if _prices(before) != _prices(after):
-        if _intervals(before) != _intervals(after):
-            return "interval_change"
-        return "upgrade" if up else "downgrade"
+
+def _repriced(before: Subscription, after: Subscription, *, up: bool) -> str:
+    """Tell what made the same prices come to another amount."""
     if _quantities(before) != _quantities(after):
         return "seats"
-    if usage:
-        return "usage"
+    if _terms(before) != _terms(after):
+        return "price_edit"
+    if _taxes(before) != _taxes(after):
+        return "tax_change"
     return "discount_ended" if up else "discount_started"
-
-
-def _prices(state: Subscription) -> list[tuple[str, str]]:
-    return sorted((item.price.id, item.price.unit_amount or "") for item in state.items)
 
 
 def _intervals(state: Subscription) -> set[tuple[str, int]]:
@@ -87,3 +96,14 @@ def _intervals(state: Subscription) -> set[tuple[str, int]]:
 
 def _quantities(state: Subscription) -> list[tuple[str, int]]:
     return sorted((item.price.id, item.quantity or 0) for item in state.items)
+
+
+def _terms(state: Subscription) -> list[tuple[str, str]]:
+    return sorted(
+        (item.price.id, f"{item.price.unit_amount} {item.price.tiers}")
+        for item in state.items
+    )
+
+
+def _taxes(state: Subscription) -> list[tuple[str, str]]:
+    return sorted((item.price.id, item.inclusive_tax) for item in state.items)

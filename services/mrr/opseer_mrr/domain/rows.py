@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from opseer_common.contracts.subscription import Price
+from opseer_mrr.domain.holdings import Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,7 @@ class DayRow:
     """One day's movements in minor units of the settlement currency.
 
     contraction and churned are zero or less. `reason` is None for a complete day.
+    `missed` is the part of net that no event tells.
     """
 
     day: date
@@ -26,6 +29,7 @@ class DayRow:
     new_subs: int
     churned_subs: int
     reason: str | None
+    missed: int = 0
 
     @property
     def net(self) -> int:
@@ -73,7 +77,8 @@ class MovementChange:
 class Movements:
     """Rows of every day, ascending, in both grains, and the changes behind them.
 
-    `opening` is the snapshot at the end of the day before the first.
+    `opening` is the snapshot at the end of the day before the first. `closings` are
+    what subscriptions were worth at the end of each day that was asked for.
     """
 
     settlement: str
@@ -81,3 +86,4 @@ class Movements:
     by_subscription: tuple[DayRow, ...]
     by_customer: tuple[DayRow, ...]
     changes: tuple[MovementChange, ...]
+    closings: Mapping[date, Mapping[str, Holding]] = field(default_factory=dict)

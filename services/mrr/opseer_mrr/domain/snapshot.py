@@ -55,8 +55,7 @@ class Snapshot:
         return self.reason is None
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True, gc=False):
     """What a state adds to MRR at one instant: `minor` units of `currency`.
 
     `worth` is None where it does not count.
@@ -82,12 +81,19 @@ class _Totals:
     """Sums by currency, in that currency, of each figure."""
 
     mrr: dict[str, int] = field(default_factory=dict)
-    licensed: dict[str, int] = field(default_factory=dict)
+    usage: dict[str, int] = field(default_factory=dict)
+    ending: dict[str, int] = field(default_factory=dict)
     at_risk: dict[str, int] = field(default_factory=dict)
     trial: dict[str, int] = field(default_factory=dict)
-    committed: dict[str, int] = field(default_factory=dict)
     active: int = 0
     reason: str | None = None
+
+    def mrr_without(self, part: Mapping[str, int]) -> dict[str, int]:
+        """Return MRR less a part of it, by currency."""
+        return {
+            currency: minor - part.get(currency, 0)
+            for currency, minor in self.mrr.items()
+        }
 
 
 def compute_snapshot(
@@ -117,7 +123,7 @@ def compute_snapshot(
     def settled(by_currency: Mapping[str, int]) -> int:
         return settle(by_currency, settlement, rates, day)
 
-    mrr, licensed = settled(sums.mrr), settled(sums.licensed)
+    mrr, licensed = settled(sums.mrr), settled(sums.mrr_without(sums.usage))
     return Snapshot(
         at=at,
         day=day,
@@ -129,7 +135,7 @@ def compute_snapshot(
         usage_mrr=mrr - licensed,
         at_risk_mrr=settled(sums.at_risk),
         trial_mrr=settled(sums.trial),
-        committed_mrr=settled(sums.committed),
+        committed_mrr=settled(sums.mrr_without(sums.ending)),
         mrr_stripe_comparable=licensed,
         reason=sums.reason or (NO_RATE if missing else None),
     )
@@ -156,14 +162,18 @@ def _add(sums: _Totals, subscription: Subscription, policy: Policy, at: int) -> 
         _grow(sums.trial, currency, value(trial, policy, at).minor)
     if amount is None:
         return
-    sums.reason = sums.reason or amount.reason
-    _grow(sums.mrr, currency, amount.total)
-    _grow(sums.licensed, currency, amount.licensed)
-    sums.active += amount.total > 0
+    minor = found.minor
+    if amount.reason is not None:
+        sums.reason = sums.reason or amount.reason
+    if minor:
+        sums.mrr[currency] = sums.mrr.get(currency, 0) + minor
+        sums.active += minor > 0
+    if amount.usage:
+        _grow(sums.usage, currency, amount.usage)
     if subscription.status == "past_due":
-        _grow(sums.at_risk, currency, amount.total)
-    if not is_cancelling(subscription):
-        _grow(sums.committed, currency, amount.total)
+        _grow(sums.at_risk, currency, minor)
+    if is_cancelling(subscription):
+        _grow(sums.ending, currency, minor)
 
 
 def _grow(sums: dict[str, int], currency: str, minor: int) -> None:

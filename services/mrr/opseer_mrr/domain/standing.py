@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from opseer_common.contracts.subscription import Discount, Subscription
@@ -36,24 +36,21 @@ _SUBTRACTED = {
 
 def standing(subscription: Subscription, policy: Policy, at: int) -> Standing:
     """Return how a subscription stands at `at` (unix seconds) under the policy."""
-    by_status = _by_status(subscription.status, policy)
-    if by_status != "counted":
-        return by_status
+    status = subscription.status
+    if status not in policy.count_statuses and not _is_counted_trial(status, policy):
+        return "ended" if status in _ENDED else _OUTSIDE.get(status, "unpaid")
     if policy.churn_at == "click" and is_cancelling(subscription):
         return "cancelled"
-    if is_paused(subscription, policy, at):
+    if subscription.pause_behavior is not None and is_paused(subscription, policy, at):
         return "paused"
+    if status == "active":
+        return "counted"
     end = grace_end(subscription, policy)
     return "grace_over" if end is not None and at >= end else "counted"
 
 
-def _by_status(status: str, policy: Policy) -> Standing:
-    if status in _ENDED:
-        return "ended"
-    included = status == "trialing" and policy.trial == "include"
-    if included or status in policy.count_statuses:
-        return "counted"
-    return _OUTSIDE.get(status, "unpaid")
+def _is_counted_trial(status: str, policy: Policy) -> bool:
+    return status == "trialing" and policy.trial == "include"
 
 
 def is_cancelling(subscription: Subscription) -> bool:
@@ -93,26 +90,29 @@ def in_force(discount: Discount, policy: Policy, at: int) -> bool:
 def applied(subscription: Subscription, at: int) -> tuple[Discount, ...]:
     """Return the discounts of the whole subscription, else its customer's at `at`.
 
-    The customer's are those of all time; of one second, what comes then is there.
+    One that is over is none. The customer's are those of all time; of one second, what
+    comes then is there.
     """
-    return subscription.discounts or tuple(
+    own = subscription.discounts
+    if own:
+        own = tuple(one for one in own if one.end is None or at < one.end)
+    return own or tuple(
         one
         for one in subscription.customer_discounts
         if (one.start is None or one.start <= at) and (one.end is None or at < one.end)
     )
 
 
-def turning_points(subscription: Subscription, policy: Policy) -> Iterator[int]:
-    """Yield the instants at which the state's worth may change without an event."""
+def turning_points(subscription: Subscription, policy: Policy) -> list[int]:
+    """Return the instants at which the state's worth may change without an event."""
     discounts = [*subscription.discounts, *subscription.customer_discounts]
+    points = [one.start for one in subscription.customer_discounts]
     for item in subscription.items:
         discounts.extend(item.discounts)
-        yield from (charge.at for charge in item.usage)
-    yield from (one.end for one in discounts if one.end is not None)
-    customers = subscription.customer_discounts
-    yield from (one.start for one in customers if one.start is not None)
-    if subscription.pause_resumes_at is not None:
-        yield subscription.pause_resumes_at
-    end = grace_end(subscription, policy)
-    if end is not None:
-        yield end
+        points.extend(charge.at for charge in item.usage)
+    points.extend(one.end for one in discounts)
+    if subscription.pause_behavior is not None:
+        points.append(subscription.pause_resumes_at)
+    if subscription.status == "past_due":
+        points.append(grace_end(subscription, policy))
+    return [point for point in points if point is not None]

@@ -18,6 +18,7 @@ from opseer_common.contracts.subscription import (
     SubscriptionChange,
 )
 from opseer_mrr.domain.customer_discounts import CUSTOMER_DISCOUNT, with_history
+from opseer_mrr.domain.gaps import Gap
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.snapshot import value
 
@@ -26,8 +27,7 @@ _ONE_DAY = 86_400
 _replace = msgspec.structs.replace
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True, gc=False):
     """From `at` on (unix seconds) the subscription is in `state`; None: not there."""
 
     at: int
@@ -39,14 +39,13 @@ class Segment:
 class Timeline:
     """The segments of one subscription, ascending; the first one is from ALWAYS.
 
-    `missed` are the instants at which two neighbours do not fit: an event between
-    them was not seen.
+    `gaps` are where two neighbours do not fit: an event between them was not seen.
     """
 
     subscription_id: str
     customer: str
     segments: list[Segment]
-    missed: list[int] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
     def state_at(self, at: int) -> Subscription | None:
         """Return the state at an instant."""
@@ -74,10 +73,21 @@ def build_timelines(
     by_id = changes_by_subscription(changes, now)
     for subscription in live:
         own = by_id.pop(subscription.id, [])
-        yield _timeline(own, subscription, policy, start, now)
+        if _is_quiet(subscription, own, start):
+            whole = [Segment(ALWAYS, subscription)]
+            yield Timeline(subscription.id, subscription.customer, whole)
+        else:
+            yield _timeline(own, subscription, policy, start, now)
     for own in by_id.values():
         if any(change.kind != CUSTOMER_DISCOUNT for change in own):
             yield _timeline(own, None, policy, start, now)
+
+
+def _is_quiet(
+    live: Subscription, changes: Sequence[SubscriptionChange], start: int
+) -> bool:
+    """Tell whether a subscription was the same all along, as nearly all are."""
+    return not changes and live.created < start and not live.customer_discounts
 
 
 def changes_by_subscription(
@@ -110,24 +120,21 @@ def _timeline(
     live = known if live is not None else None
     opening = live if not changes else _before_first(changes[0])
     line = Timeline(known.id, known.customer, [Segment(ALWAYS, opening)])
-    if opening is not None and start <= opening.created <= _first_at(changes, now):
-        # Its `created` event was not seen.
-        line.segments = [Segment(ALWAYS, None), Segment(opening.created, opening)]
-        line.missed.append(opening.created)
+    meter = _Meter(line, known, policy)
+    meter.check_opening(changes, start, now)
     for change in changes:
         last = line.segments[-1].state
-        if change.before is not None and _differ(
-            last, change.before, policy, change.at
-        ):
-            line.missed.append(change.at)
+        if change.before is not None:
+            before = _dated(change.before, last, change.at)
+            meter.compare(last, before, change.at)
         after = _dated(change.after, last, change.at)
         line.segments.append(Segment(change.at, after, change.event_id))
-    last = line.segments[-1].state
-    if _differ(last, live, policy, now):
-        line.missed.append(now)
+    if meter.compare(line.segments[-1].state, live, now):
         line.segments.append(Segment(now, live))
     line.segments = [
-        Segment(segment.at, _overlaid(segment.state, known), segment.event_id)
+        segment
+        if segment.state is None
+        else Segment(segment.at, _overlaid(segment.state, known), segment.event_id)
         for segment in line.segments
     ]
     for change in beside:
@@ -198,35 +205,69 @@ def _dated(state: Subscription, last: Subscription | None, at: int) -> Subscript
     return _replace(state, past_due_since=since)
 
 
-def _differ(
-    one: Subscription | None, other: Subscription | None, policy: Policy, at: int
-) -> bool:
-    """Tell whether two states that should be the same are worth different amounts."""
-    if one is other:
-        return False
-    known = other or one
-    if one is not None and other is not None and _overlaid(one, other) == other:
-        return False
-    return _minor(one, known, policy, at) != _minor(other, known, policy, at)
+@dataclass(frozen=True, slots=True)
+class _Meter:
+    """Finds the gaps of a timeline; usage and customer discounts are as `known`."""
+
+    line: Timeline
+    known: Subscription
+    policy: Policy
+
+    def compare(
+        self, one: Subscription | None, other: Subscription | None, at: int
+    ) -> bool:
+        """Note a gap where two states that should be the same are worth other amounts.
+
+        Returns whether they are not the same.
+        """
+        if one is other:
+            return False
+        if one is not None and other is not None and _overlaid(one, other) == other:
+            return False
+        before, after = self._worth(one, at), self._worth(other, at)
+        if before == after:
+            return False
+        (old, left), (new, right) = before, after
+        if left and right and old != new:
+            steps = [(old, left, 0), (new, 0, right)]
+        else:
+            steps = [(new if right else old, left, right)]
+        self.line.gaps.extend(Gap(at, *step) for step in steps)
+        return True
+
+    def check_opening(
+        self, changes: Sequence[SubscriptionChange], start: int, now: int
+    ) -> None:
+        """Note where the timeline begins without an event that says how."""
+        opening = self.line.segments[0].state
+        if opening is not None and start <= opening.created <= _first_at(changes, now):
+            # Its `created` event was not seen.
+            born = Segment(opening.created, opening)
+            self.line.segments = [Segment(ALWAYS, None), born]
+            self.compare(None, opening, opening.created)
+        first = changes[0] if changes else None
+        if first is not None and first.kind == "updated" and first.before is None:
+            # Nobody knows what there was before: taken as the same.
+            currency, minor = self._worth(first.after, first.at)
+            self.line.gaps.append(Gap(first.at, currency, minor, minor))
+
+    def _worth(self, state: Subscription | None, at: int) -> tuple[str, int]:
+        """Return a state's currency and MRR."""
+        if state is None:
+            return "", 0
+        found = value(_overlaid(state, self.known), self.policy, at)
+        return found.currency if found.minor else "", found.minor
 
 
-def _minor(
-    state: Subscription | None, known: Subscription | None, policy: Policy, at: int
-) -> tuple[int, str | None]:
-    """Return the state's MRR and currency; usage and customer discounts as `known`."""
-    if state is None or known is None:
-        return 0, None
-    found = value(_overlaid(state, known) or state, policy, at)
-    return found.minor, found.currency if found.minor else None
-
-
-def _overlaid(state: Subscription | None, known: Subscription) -> Subscription | None:
+def _overlaid(state: Subscription, known: Subscription) -> Subscription:
     """Give a state what events never tell: usage and the customer's own discounts."""
-    if state is None or state is known:
+    if state is known:
         return state
     usage: Mapping[str, Item] = {
         item.id: item for item in known.items if _metered(item)
     }
+    if not usage and state.customer_discounts == known.customer_discounts:
+        return state
     items = tuple(
         _with_usage(item, usage[item.id]) if item.id in usage else item
         for item in state.items

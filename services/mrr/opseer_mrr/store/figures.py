@@ -25,11 +25,12 @@ from opseer_mrr.domain.computation import (
     Stored,
     window,
 )
+from opseer_mrr.domain.holdings import Holding
 from opseer_mrr.store.rows import OF, OWN, of, replace
 
 SCHEMA = "mrr"
 
-_CONNECTION = f"""
+CONNECTION = f"""
     SELECT c.revision, c.last_collected_at, c.permissions, c.subscriptions_unread,
            i.policy, i.timezone, i.settings_revision,
            coalesce(i.settlement_currency, c.settlement_currency) AS settlement
@@ -37,7 +38,7 @@ _CONNECTION = f"""
     JOIN gateway.v1_integration i USING (account_id, source, connection_id)
     WHERE {OF} AND c.revision > 0 AND c.last_collected_at IS NOT NULL
 """  # noqa: S608 - constants
-_COMPUTED = f"""
+COMPUTED = f"""
     SELECT revision, settings_revision FROM mrr.computed WHERE {OF}
 """  # noqa: S608 - constants
 _SUBSCRIPTIONS = f"""
@@ -54,7 +55,7 @@ _CHANGES = f"""
     SELECT body FROM collector.v1_subscription_change WHERE {OF}
     ORDER BY at, position, event_id
 """  # noqa: S608 - constants
-_RATES = f"""
+RATES = f"""
     SELECT origin, target, at, rate FROM collector.v1_fx_rate WHERE {OF} ORDER BY at
 """  # noqa: S608 - constants
 _SEAM = f"""
@@ -67,11 +68,14 @@ _CLOSED = f"""
       AND day < (SELECT last_day FROM mrr.computed WHERE {OF})
     ORDER BY day DESC LIMIT 1
 """  # noqa: S608 - constants
+_STANDING = f"""
+    SELECT subscriptions FROM mrr.standing WHERE {OF} AND day = $4
+"""  # noqa: S608 - constants
 _PAST_CUSTOMERS = f"""
     SELECT DISTINCT customer_id FROM mrr.movement_change
     WHERE {OF} AND day < $4 AND (before_minor > 0 OR after_minor > 0)
 """  # noqa: S608 - constants
-_UPSERT_COMPUTED = """
+UPSERT_COMPUTED = """
     INSERT INTO mrr.computed (account_id, source, connection_id, revision,
         settings_revision, first_day, last_day, at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -93,6 +97,8 @@ _GONE = """
     WHERE i.account_id IS NULL
 """
 
+_HOLDINGS = msgspec.json.Decoder(dict[str, Holding])
+
 
 class PostgresStore:
     """The port of actions.py and schedule.py on Postgres."""
@@ -106,15 +112,18 @@ class PostgresStore:
         """Return the inputs, from one repeatable read; None where all is done."""
         own = of(key)
         async with self._database.snapshot(key.account_id) as connection:
-            row = await connection.fetchrow(_CONNECTION, *own)
-            computed = await connection.fetchrow(_COMPUTED, *own)
-            if row is None or _is_done(
+            row = await connection.fetchrow(CONNECTION, *own)
+            computed = await connection.fetchrow(COMPUTED, *own)
+            if row is None or is_done(
                 computed, row["revision"], row["settings_revision"]
             ):
                 return None
             first = window(row["last_collected_at"], zone(row["timezone"])).first
             seam = await connection.fetchrow(_SEAM, *own, first)
             closed = await connection.fetchrow(_CLOSED, *own)
+            standing = None
+            if closed is not None:
+                standing = await connection.fetchval(_STANDING, *own, closed["day"])
             past = await connection.fetch(_PAST_CUSTOMERS, *own, first)
             return Inputs(
                 key=key,
@@ -132,7 +141,7 @@ class PostgresStore:
                 subscriptions=_bodies(await connection.fetch(_SUBSCRIPTIONS, *own)),
                 changes=_bodies(await connection.fetch(_CHANGES, *own)),
                 rates=[
-                    ObservedRate(*one) for one in await connection.fetch(_RATES, *own)
+                    ObservedRate(*one) for one in await connection.fetch(RATES, *own)
                 ],
                 ended=_bodies(await connection.fetch(_ENDED, *own)),
                 unread=row["subscriptions_unread"],
@@ -142,6 +151,7 @@ class PostgresStore:
                     else computed["settings_revision"],
                     seam=None if seam is None else tuple(seam),
                     closed=None if closed is None else tuple(closed),
+                    holdings=None if standing is None else _HOLDINGS.decode(standing),
                     past_customers=frozenset(one["customer_id"] for one in past),
                 ),
             )
@@ -152,21 +162,21 @@ class PostgresStore:
         """Replace the figures and say mrr.computed, unless a newer state is there."""
         key = inputs.key
         async with self._database.transaction(key.account_id) as connection:
-            if not await _is_new(connection, RevenueCollected, message_id):
+            if not await is_new(connection, RevenueCollected, message_id):
                 return False
-            await _lock(connection, key)
-            row = await connection.fetchrow(_CONNECTION, *of(key))
-            computed = await connection.fetchrow(_COMPUTED, *of(key))
-            if row is None or _is_done(
+            await lock(connection, key)
+            row = await connection.fetchrow(CONNECTION, *of(key))
+            computed = await connection.fetchrow(COMPUTED, *of(key))
+            if row is None or is_done(
                 computed, inputs.revision, inputs.settings.revision
             ):
                 return False
-            await _delete_others(connection, key)
+            await delete_others(connection, key)
             days = window(inputs.as_of, zone(inputs.settings.timezone))
             if figures is not None:
                 await replace(connection, inputs, figures)
             await connection.execute(
-                _UPSERT_COMPUTED,
+                UPSERT_COMPUTED,
                 *of(key),
                 inputs.revision,
                 inputs.settings.revision,
@@ -191,8 +201,8 @@ class PostgresStore:
     async def forget(self, key: ConnectionKey, message_id: UUID | None) -> None:
         """Delete the rows of this connection."""
         async with self._database.transaction(key.account_id) as connection:
-            if await _is_new(connection, IntegrationDisconnected, message_id):
-                await _lock(connection, key)
+            if await is_new(connection, IntegrationDisconnected, message_id):
+                await lock(connection, key)
                 for table in OWN:
                     await connection.execute(
                         f"DELETE FROM mrr.{table} WHERE {OF}",  # noqa: S608
@@ -223,7 +233,7 @@ def _bodies(rows: list[Row]) -> list[str]:
     return [row["body"] for row in rows]
 
 
-def _is_done(computed: Row | None, revision: int, settings_revision: int) -> bool:
+def is_done(computed: Row | None, revision: int, settings_revision: int) -> bool:
     """Tell whether what is stored is at least as new."""
     if computed is None:
         return False
@@ -231,7 +241,7 @@ def _is_done(computed: Row | None, revision: int, settings_revision: int) -> boo
     return stored[0] >= revision and stored[1] >= settings_revision
 
 
-async def _is_new(
+async def is_new(
     connection: Connection, contract: type[Message], message_id: UUID | None
 ) -> bool:
     """Remember the message, where there is one; False when it was handled."""
@@ -240,7 +250,7 @@ async def _is_new(
     )
 
 
-async def _lock(connection: Connection, key: ConnectionKey) -> None:
+async def lock(connection: Connection, key: ConnectionKey) -> None:
     """Wait for whoever else writes figures of this account and source."""
     await connection.execute(
         "SELECT pg_advisory_xact_lock(hashtext($1))",
@@ -248,7 +258,7 @@ async def _lock(connection: Connection, key: ConnectionKey) -> None:
     )
 
 
-async def _delete_others(connection: Connection, key: ConnectionKey) -> None:
+async def delete_others(connection: Connection, key: ConnectionKey) -> None:
     """Delete what earlier connections of this source left: their end went unheard."""
     for table in OWN:
         await connection.execute(

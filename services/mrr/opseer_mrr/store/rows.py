@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from opseer_common.database import Connection
+from opseer_common.days import ONE_DAY
 from opseer_mrr.domain.computation import (
     EVENTS_PERMISSION,
     ConnectionKey,
@@ -25,6 +26,10 @@ OWN = (
     "movement_change",
     "plan",
     "reconciliation",
+    "standing",
+    "day_basis",
+    "estimate",
+    "estimated",
     "computed",
 )
 """Every table with rows of a connection."""
@@ -41,9 +46,9 @@ _INSERT_MOVEMENT = """
     INSERT INTO mrr.movement (account_id, source, connection_id, day, grain, currency,
         new_minor, expansion_minor, contraction_minor, churned_minor, net_minor,
         of_which_reactivation_minor, fx_minor, snapshot_minor, new_subs, churned_subs,
-        timezone, complete, reason, as_of)
+        timezone, complete, reason, as_of, missed_minor)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-        $17, $18, $19, $20)
+        $17, $18, $19, $20, $21)
 """
 _INSERT_CHANGE = """
     INSERT INTO mrr.movement_change (account_id, source, connection_id, day,
@@ -59,11 +64,24 @@ _INSERT_PLAN = """
         subscriptions)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
+_INSERT_BASIS = """
+    INSERT INTO mrr.day_basis (account_id, source, connection_id, day, policy, timezone,
+        customers, new_customers, lost_customers, subscriptions, new_subscriptions,
+        lost_subscriptions)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
 _INSERT_RECONCILIATION = """
     INSERT INTO mrr.reconciliation (account_id, source, connection_id, revision, day,
-        currency, carried_from, carried_minor, recomputed_minor, difference_minor, at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        currency, carried_from, carried_minor, recomputed_minor, difference_minor, at,
+        cause, parts)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT DO NOTHING
+"""
+_UPSERT_STANDING = """
+    INSERT INTO mrr.standing (account_id, source, connection_id, day, subscriptions)
+    VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (account_id, source, connection_id) DO UPDATE
+    SET day = excluded.day, subscriptions = excluded.subscriptions
 """
 
 
@@ -75,7 +93,7 @@ def of(key: ConnectionKey) -> tuple[UUID, str, UUID]:
 async def replace(connection: Connection, inputs: Inputs, figures: Figures) -> None:
     """Write the days of `figures`; older ones stay while the currency is the same."""
     own, first, last = of(inputs.key), figures.days.first, figures.days.last
-    for table in ("movement", "movement_change"):
+    for table in ("movement", "movement_change", "day_basis"):
         await connection.execute(
             f"DELETE FROM mrr.{table} WHERE {OF} AND day >= $4",  # noqa: S608
             *own,
@@ -101,19 +119,41 @@ async def replace(connection: Connection, inputs: Inputs, figures: Figures) -> N
     await connection.executemany(
         _INSERT_PLAN, [(*own, *_plan_values(one)) for one in figures.plans]
     )
-    if figures.reconciliation is not None:
+    await connection.executemany(_INSERT_BASIS, [*_basis_values(inputs, figures)])
+    await _reconcile(connection, inputs, figures)
+
+
+async def _reconcile(connection: Connection, inputs: Inputs, figures: Figures) -> None:
+    """Write what the comparison came to, and what the next one compares with."""
+    own, found = of(inputs.key), figures.reconciliation
+    if found is not None:
         await connection.execute(
             _INSERT_RECONCILIATION,
             *own,
             inputs.revision,
-            last,
+            figures.days.last,
             figures.settlement,
-            figures.reconciliation.carried_from,
-            figures.reconciliation.carried,
-            figures.reconciliation.recomputed,
-            figures.reconciliation.difference,
+            found.carried_from,
+            found.carried,
+            found.recomputed,
+            found.difference,
             inputs.as_of,
+            found.cause,
+            _json(
+                [
+                    {
+                        "cause": part.cause,
+                        "subscription_id": part.subscription_id,
+                        "difference_minor": part.difference,
+                    }
+                    for part in found.parts
+                ]
+            ),
         )
+    if figures.holdings is not None:
+        yesterday = figures.days.last - ONE_DAY
+        held = _json(figures.holdings)
+        await connection.execute(_UPSERT_STANDING, *own, yesterday, held)
 
 
 def _snapshot_values(inputs: Inputs, figures: Figures) -> tuple[object, ...]:
@@ -163,6 +203,7 @@ def _movement_values(inputs: Inputs, figures: Figures) -> Iterator[tuple[object,
             row.complete,
             row.reason,
             inputs.as_of,
+            row.missed,
         )
     if figures.unmoved is not None:
         unknown = (None,) * 7
@@ -180,6 +221,7 @@ def _movement_values(inputs: Inputs, figures: Figures) -> Iterator[tuple[object,
                 False,
                 EVENTS_PERMISSION,
                 inputs.as_of,
+                None,
             )
 
 
@@ -229,6 +271,24 @@ def _plan_values(plan: PlanRow) -> tuple[object, ...]:
         plan.mrr,
         plan.subscriptions,
     )
+
+
+def _basis_values(inputs: Inputs, figures: Figures) -> Iterator[tuple[object, ...]]:
+    """Yield the values of what each day rests on."""
+    policy = _json(inputs.settings.policy)
+    for one in figures.basis:
+        yield (
+            *of(inputs.key),
+            one.day,
+            policy,
+            inputs.settings.timezone,
+            one.customers.at_end,
+            one.customers.new,
+            one.customers.lost,
+            one.subscriptions.at_end,
+            one.subscriptions.new,
+            one.subscriptions.lost,
+        )
 
 
 def _json(value: object) -> str:

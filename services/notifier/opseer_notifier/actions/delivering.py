@@ -20,6 +20,7 @@ from opseer_common.sealing import DESTINATION, SealedFor, SealError, Secret
 from opseer_notifier.domain.building import Inputs, timezone_of
 from opseer_notifier.domain.delivering import Delivery, letter_of
 from opseer_notifier.domain.outcome import (
+    Again,
     Outcome,
     Refused,
     Unknown,
@@ -132,8 +133,6 @@ class Delivering:
             return False
         try:
             outcome = await self._attempt(delivery)
-        except LATER:
-            raise
         except Exception:  # noqa: BLE001 - a fault of ours ends this delivery alone
             _log.exception("attempt failed", delivery=str(delivery_id))
             outcome = Unknown("INTERNAL_ERROR", "Something went wrong here.")
@@ -169,7 +168,11 @@ class Delivering:
         address = self._address(delivery)
         if isinstance(address, Refused):
             return address
-        letter = letter_of(await self._with_report(delivery), self._url)
+        try:
+            delivery = await self._with_report(delivery)
+        except LATER as error:
+            return Again("LATER", f"the figures are away ({type(error).__name__})")
+        letter = letter_of(delivery, self._url)
         if letter is None:
             words = "There is no report of this day: nothing is connected."
             return Refused("NO_REPORT", words, disables=False)

@@ -7,10 +7,11 @@ amounts of unlike currencies or sources are added: channels define them differen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 
+from opseer_common.channels import CHANNELS
 from opseer_common.contracts.daily_report import (
     DailyReport,
     Environment,
@@ -68,12 +69,21 @@ class MovementRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """A figure of a day as the channel itself reports it; None is unknown."""
+
+    value: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """What is known of a connected source.
 
     `currency` is what its money is shown in, None while that is not known.
     `collecting` says that nothing was published yet. `permissions` are ok, missing or
-    unknown by name.
+    unknown by name. `reported` are the figures of a channel that reports its own, by
+    day and name, and `timezone` is the zone of its days.
     """
 
     source: Source
@@ -83,6 +93,8 @@ class Channel:
     permissions: Mapping[str, str]
     daily: Mapping[date, DailyRow]
     movements: Mapping[date, MovementRow]
+    reported: Mapping[tuple[date, str], Reported] = field(default_factory=dict)
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +108,24 @@ class _Figure:
 
 @dataclass(frozen=True, slots=True)
 class _Of:
-    """Where a metric comes from."""
+    """Where a metric comes from: our own rows, or a name that a channel reports."""
 
     key: MetricKey
     label: str
-    figure: Callable[[Channel, date], _Figure]
+    computed: Callable[[Channel, date], _Figure]
+    name: str
+
+    def figure(self, channel: Channel, day: date) -> _Figure:
+        """Return the metric of a day."""
+        if not channel.reported:
+            return self.computed(channel, day)
+        found = channel.reported.get((day, self.name))
+        if found is None:
+            days = {day: None for day, name in channel.reported if name == self.name}
+            return _missing(_why_absent(days, day, collecting=channel.collecting))
+        if found.reason is None:
+            return _Figure(found.value, "ok", None)
+        return _withheld(channel, found.value, found.reason)
 
 
 def report(day: date, timezone: str, channels: Sequence[Channel]) -> DailyReport:
@@ -114,6 +139,7 @@ def report(day: date, timezone: str, channels: Sequence[Channel]) -> DailyReport
                 currency=channel.currency,
                 environment=channel.environment,
                 metrics=tuple(_metric(channel, day, of) for of in _METRICS),
+                timezone=channel.timezone if channel.timezone != timezone else None,
             )
             for channel in sorted(channels, key=lambda one: SOURCES.index(one.source))
         ),
@@ -146,7 +172,11 @@ def titled(
 
 def closed_days(channels: Sequence[Channel], today: date) -> DayRange:
     """Return the days to report: the oldest with rows, at most 90, to yesterday."""
-    known = [day for one in channels for day in (*one.daily, *one.movements)]
+    known = [
+        day
+        for one in channels
+        for day in (*one.daily, *one.movements, *(day for day, _ in one.reported))
+    ]
     first = max(min(known, default=today), today - timedelta(days=DAYS))
     return DayRange(first, today - ONE_DAY)
 
@@ -168,6 +198,7 @@ def _metric(channel: Channel, day: date, of: _Of) -> Metric:
         average_7d=round_half_even(Fraction(sum(week), len(week))) if enough else None,
         status=figure.status,
         reason=figure.reason,
+        caveats=CHANNELS[channel.source].caveats.get(of.key, ()),
     )
 
 
@@ -203,13 +234,18 @@ def _judged(
     """Return a stored value, or None where it is not yet the day's."""
     if row.complete:
         return _Figure(value, "ok", None)
-    if row.reason not in _OPEN:
-        return _Figure(value, "missing" if value is None else "partial", row.reason)
-    waits = row.reason == "ARRIVES_TOMORROW" and channel.source != _A_DAY_BEHIND
+    return _withheld(channel, value, row.reason)
+
+
+def _withheld(channel: Channel, value: int | None, reason: str | None) -> _Figure:
+    """Return a figure that is not the day's for good, or only where it may be shown."""
+    if reason not in _OPEN:
+        return _Figure(value, "missing" if value is None else "partial", reason)
+    waits = reason == "ARRIVES_TOMORROW" and channel.source != _A_DAY_BEHIND
     return _Figure(
         value=None,
         status="missing" if value is None else "stale",
-        reason="CRON_PENDING" if waits else row.reason,
+        reason="CRON_PENDING" if waits else reason,
     )
 
 
@@ -265,9 +301,9 @@ def _churned(channel: Channel, day: date) -> _Figure:
 
 
 _METRICS = (
-    _Of("mrr", "MRR", _mrr),
-    _Of("revenue", "Revenue", _revenue),
-    _Of("orders", "Orders", _orders),
-    _Of("new_subs", "New Subs", _new_subs),
-    _Of("churned", "Churned", _churned),
+    _Of("mrr", "MRR", _mrr, "mrr"),
+    _Of("revenue", "Revenue", _revenue, "net_revenue"),
+    _Of("orders", "Orders", _orders, "orders"),
+    _Of("new_subs", "New Subs", _new_subs, "new_subs"),
+    _Of("churned", "Churned", _churned, "churned_subs"),
 )

@@ -15,7 +15,7 @@ from opseer_common.database import Connection, Database, Row
 from opseer_common.errors import TryLaterError
 from opseer_common.outbox import say
 from opseer_notifier.domain.building import Built, Connected, Inputs
-from opseer_notifier.domain.report import Channel, DailyRow, MovementRow
+from opseer_notifier.domain.report import Channel, DailyRow, MovementRow, Reported
 from opseer_notifier.store import movements
 
 SCHEMA = "notifier"
@@ -44,6 +44,12 @@ _MOVEMENTS = """
       AND grain = 'subscription'
     ORDER BY day DESC LIMIT 100
 """
+_REPORTED = """
+    SELECT day, name, currency, value, reason, timezone FROM collector.v1_metric_daily
+    WHERE account_id = $1 AND source = $2 AND connection_id = $3
+      AND name = ANY($4::text[])
+"""
+_NAMES = ["mrr", "net_revenue", "orders", "new_subs", "churned_subs"]
 _BUILT_FROM = """
     SELECT source, connection_id, collected_revision, mrr_revision
     FROM notifier.built_from WHERE account_id = $1
@@ -180,6 +186,7 @@ async def _connected(connection: Connection, account_id: UUID, row: Row) -> Conn
     of = (account_id, row["source"], row["connection_id"])
     daily = [DailyRow(*one) for one in await connection.fetch(_DAILY, *of)]
     moved = [MovementRow(*one) for one in await connection.fetch(_MOVEMENTS, *of)]
+    reported = await connection.fetch(_REPORTED, *of, _NAMES)
     shown = [one.currency for one in daily] + [one.currency for one in moved]
     return Connected(
         connection_id=row["connection_id"],
@@ -195,6 +202,11 @@ async def _connected(connection: Connection, account_id: UUID, row: Row) -> Conn
             permissions=msgspec.json.decode(row["permissions"], type=dict[str, str]),
             daily={one.day: one for one in daily},
             movements={one.day: one for one in moved},
+            reported={
+                (one["day"], one["name"]): Reported(one["value"], one["reason"])
+                for one in reported
+            },
+            timezone=reported[0]["timezone"] if reported else None,
         ),
     )
 

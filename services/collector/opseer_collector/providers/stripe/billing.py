@@ -55,6 +55,7 @@ _CUSTOMER: Final = "data.customer"
 _SINGLE: Final = ("discounts", "items.data.discounts")
 _FAT_PAGE: Final = "50"
 _PLAIN_PAGE: Final = "100"
+_MOST_CUSTOMERS: Final = 200
 
 Fields = dict[str, Any]
 
@@ -92,6 +93,10 @@ class Billing:
         self._reader = reader
         self.tiers = Tiers(client)
         self.found = Found()
+        self.customers: dict[str, Fields] = {}
+        """Those that were read, by id."""
+        self.many_ended = False
+        """True where more ended of late than are looked up one by one."""
 
     async def read_live(self) -> None:
         """Read every subscription that is not cancelled, with its discounts.
@@ -111,6 +116,11 @@ class Billing:
         for row in rows:
             await self._follow_items(row)
         self.found.live, self.found.expand = rows, expand
+        self.customers = {
+            row["customer"]["id"]: row["customer"]
+            for row in rows
+            if isinstance(row.get("customer"), dict) and "id" in row["customer"]
+        }
         self.found.live_whole = not self.found.aside
 
     def _less(
@@ -177,38 +187,39 @@ class Billing:
             await self._read_customers()
 
     async def _read_customers(self) -> None:
-        """Put customers, with their own discounts, into what ended.
+        """Put customers, with their own discounts, into what ended since last time.
 
-        Those without another subscription are looked up: no list has them together.
+        Those without another subscription are looked up: no list has them together
+        but that of all that ever ended, which is read where they are many.
         """
-        known = {
-            row["customer"]["id"]: row["customer"]
-            for row in self.found.live
-            if isinstance(row.get("customer"), dict) and "id" in row["customer"]
-        }
         gone = [
             row
-            for row in _deleted(self.found.events)
+            for row in _deleted(self.found.events, self._request.fresh)
             if isinstance(row.get("customer"), str)
         ]
-
-        async def read(wanted: str) -> None:
-            place = Place(f"/v1/customers/{quote(wanted, safe='')}", "customers/:id")
-            try:
-                found = await self._client.get(place, {}, Fields)
-                if found.get("id") == wanted:
-                    known[wanted] = found
-            except PermissionMissingError:
-                self.found.missing.add("customers")
-            except UnreadableError:
-                return
+        wanted = {row["customer"] for row in gone} - self.customers.keys()
+        if len(wanted) > _MOST_CUSTOMERS:
+            self.many_ended = True
+            return
 
         if "customers" not in self.found.missing:
             async with asyncio.TaskGroup() as group:
-                for one in sorted({row["customer"] for row in gone} - known.keys()):
-                    group.create_task(read(one))
+                for one in sorted(wanted):
+                    group.create_task(self._read_customer(one))
         for row in gone:
-            row["customer"] = known.get(row["customer"], row["customer"])
+            row["customer"] = self.customers.get(row["customer"], row["customer"])
+
+    async def _read_customer(self, wanted: str) -> None:
+        place = Place(f"/v1/customers/{quote(wanted, safe='')}", "customers/:id")
+        try:
+            found = await self._client.get(place, {}, Fields)
+        except PermissionMissingError:
+            self.found.missing.add("customers")
+        except UnreadableError:
+            return
+        else:
+            if found.get("id") == wanted:
+                self.customers[wanted] = found
 
     async def normalised(self) -> Batch:
         """Return everything that was read, in the provider-neutral form."""
@@ -231,7 +242,11 @@ class Billing:
         changes = self._changes(known, subscriptions)
         return Batch(
             subscriptions=subscriptions,
-            ended=[_ended(one) for one in changes if one.kind == "deleted"],
+            ended=[
+                _ended(one)
+                for one in changes
+                if one.kind == "deleted" and one.at >= self._request.fresh
+            ],
             changes=changes,
             quarantined=found.aside,
         )
@@ -358,10 +373,11 @@ def _subscriptions(events: list[Fields]) -> Iterator[Mapping[str, object]]:
                 yield shown
 
 
-def _deleted(events: list[Fields]) -> Iterator[Fields]:
-    """Yield the subscriptions that ended, as their events show them."""
+def _deleted(events: list[Fields], since: int = 0) -> Iterator[Fields]:
+    """Yield the subscriptions that ended from `since` on, as their events show them."""
     for event in events:
-        if event["type"] == "customer.subscription.deleted":
+        late = event["created"] >= since
+        if late and event["type"] == "customer.subscription.deleted":
             data = event.get("data")
             shown = data.get("object") if isinstance(data, dict) else None
             if isinstance(shown, dict) and isinstance(shown.get("id"), str):

@@ -10,11 +10,11 @@ from typing import Any, Final, Generic, TypeVar
 import aiohttp
 import msgspec
 
+from opseer_collector.domain.balance import BalanceReading
 from opseer_collector.domain.fetching import (
     Environment,
     Intake,
     KeyRefusedError,
-    Overtaken,
     ProviderAwayError,
     Request,
 )
@@ -25,35 +25,27 @@ from opseer_collector.domain.records import (
     Dispute,
     Fetched,
     Name,
+    Refund,
     Window,
 )
+from opseer_collector.domain.windows import oldest
 from opseer_collector.providers.stripe.billing import Billing
 from opseer_collector.providers.stripe.client import Place, Sleep, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
 from opseer_collector.providers.stripe.ended import Ended
 from opseer_collector.providers.stripe.errors import (
-    PERMISSIONS,
     PermissionMissingError,
     UnreadableError,
+    most_telling,
 )
 from opseer_collector.providers.stripe.names import Names, products_of
 from opseer_collector.providers.stripe.pace import Pacer
+from opseer_collector.providers.stripe.permissions import Permissions
 from opseer_collector.providers.stripe.walk import Listing, Walk
 
-_PROBED: Final = {
-    "balance_transaction_source": "balance_transactions",
-    "charges_and_refunds": "charges",
-    **{
-        name: name
-        for name in (
-            *("customers", "disputes", "events", "payment_intents", "payouts"),
-            *("products", "invoices", "prices", "subscriptions"),
-        )
-    },
-}
-"""The list that tells whether a permission is there. `balance` is read by each run."""
 _FAST: Final = {"live": 50, "test": 20, "demo": 20}
-_SLOW: Final = {"live": 8, "test": 4, "demo": 4}
+SLOW: Final = {"live": 8, "test": 4, "demo": 4}
+"""Calls per second of daily rounds, and of whatever else nobody waits for."""
 _WHOLE: Final = 100
 
 T = TypeVar("T")
@@ -61,6 +53,7 @@ T = TypeVar("T")
 
 class _Amount(msgspec.Struct):
     currency: str
+    amount: int = 0
 
 
 class _Balance(msgspec.Struct):
@@ -71,6 +64,8 @@ class _Balance(msgspec.Struct):
 
 class StripeProvider:
     """The channel `stripe`."""
+
+    reports = False
 
     def __init__(
         self,
@@ -93,13 +88,13 @@ class StripeProvider:
         base = self._bases.get(request.environment)
         if base is None:
             raise ProviderAwayError(f"no server for {request.environment} is set.")
-        pace = _SLOW if request.kind == "daily" else _FAST
+        pace = SLOW if request.kind == "daily" else _FAST
         pacer = Pacer(self._rate or pace[request.environment], request.pace)
         client = StripeClient(self._session, base, request.key, pacer, self._sleep)
         try:
             return await _Fetch(client, request, intake).run()
         except BaseExceptionGroup as group:
-            raise _most_telling(group) from None
+            raise most_telling(group) from None
         finally:
             if pacer.lowered() != request.pace:
                 await intake.store(Batch(pace=pacer.lowered()))
@@ -116,10 +111,10 @@ class _Fetch:
             int(request.now.timestamp()), livemode=request.environment == "live"
         )
         self._billed = Billing(client, request, self._reader)
-        self._currencies: frozenset[str] = frozenset()
-        self._permissions: dict[str, str] = {}
+        self._begun = asyncio.get_running_loop().time()
+        self._balance: BalanceReading | None = None
+        self.permissions = Permissions(client)
         self._live_lists: set[str] = set()
-        self._probed: set[str] = set()
         self._lacking = False
         self._done = {
             "connecting": 0,
@@ -138,44 +133,59 @@ class _Fetch:
             *(self._connect(), self._others(newest)), *(one.read() for one in newest)
         )
         if not self._billed.tiers.readable:
-            self._permissions["prices"] = "missing"
+            self.permissions.known["prices"] = "missing"
         return Fetched(
-            permissions=self._permissions,
-            currencies=self._currencies,
+            permissions=self.permissions.known,
+            currencies=self._currencies(),
             live_lists=frozenset(self._live_lists),
             lacking=self._lacking,
+            balance=self._balance,
         )
 
     async def _connect(self) -> None:
         """Tell the currencies of the balance."""
-        self._currencies = await self._balance()
-        self._intake.began(self._currencies)
+        self._balance = await self._read_balance()
+        self._intake.began(self._currencies())
         await self._tell("connecting", _WHOLE)
+
+    def _currencies(self) -> frozenset[str]:
+        return frozenset(() if self._balance is None else self._balance.totals)
 
     async def _others(self, newest: Sequence[_Walking[Any]]) -> None:
         """Read what people do not look at first, once the newest days are read."""
         for one in newest:
             await one.newest.wait()
-        await _all_at_once(self._disputes().read(), self._billing(), self._probes())
+        await _all_at_once(
+            *(self._disputes().read(), self._refunds().read()),
+            *(self._billing(), self._probes()),
+        )
 
-    async def _balance(self) -> frozenset[str]:
-        """Return the currencies of the balance, and check the key and its mode."""
+    async def _read_balance(self) -> BalanceReading | None:
+        """Return the balance, and check the key and its mode; None: it may not."""
         place = Place("/v1/balance", "balance")
         found: list[_Balance] = []
+        since = self._instant()
 
         async def read() -> None:
             found.append(await self._client.get(place, {}, _Balance))
 
         try:
-            await self.permitted("balance", read())
+            await self.permissions.permitted("balance", read())
         except UnreadableError as error:
             raise ProviderAwayError(f"Stripe's balance: {error}.") from None
         if not found:
-            return frozenset()
+            return None
         if found[0].livemode != (self._request.environment == "live"):
             raise KeyRefusedError("The key is of the other mode than it says.")
-        rows = (*found[0].available, *found[0].pending)
-        return frozenset(row.currency for row in rows)
+        totals: dict[str, int] = {}
+        for row in (*found[0].available, *found[0].pending):
+            totals[row.currency] = totals.get(row.currency, 0) + row.amount
+        return BalanceReading(since, self._instant() + 1, totals)
+
+    def _instant(self) -> int:
+        """Return the unix second: that of the run, and what passed since."""
+        passed = asyncio.get_running_loop().time() - self._begun
+        return int(self._request.now.timestamp() + passed)
 
     def _transactions(self) -> _Walking[BalanceTransaction]:
         return _Walking(
@@ -206,6 +216,7 @@ class _Fetch:
         )
 
     def _disputes(self) -> _Walking[Dispute]:
+        """Read all of them in each run: few, and they change for months."""
         return _Walking(
             self,
             "disputes",
@@ -216,6 +227,20 @@ class _Fetch:
                     Batch(disputes=rows, quarantined=aside, read=_listed(window))
                 ),
                 read_all=self._reader.disputes,
+            ),
+            since=oldest(self._request.now),
+        )
+
+    def _refunds(self) -> _Walking[Refund]:
+        return _Walking(
+            self,
+            "charges_and_refunds",
+            Listing(
+                "refunds",
+                self._reader.refund,
+                lambda rows, aside, window: self._intake.store(
+                    Batch(refunds=rows, quarantined=aside, read=_listed(window))
+                ),
             ),
         )
 
@@ -247,23 +272,23 @@ class _Fetch:
         billing = self._billed
 
         async def live() -> None:
-            await self.permitted("subscriptions", billing.read_live())
+            await self.permissions.permitted("subscriptions", billing.read_live())
             await self._tell("subscriptions", _WHOLE)
 
         async def events() -> None:
-            await self.permitted("events", billing.read_events())
+            await self.permissions.permitted("events", billing.read_events())
             await self._tell("events", _WHOLE)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(live())
             group.create_task(events())
-        if self._permissions["subscriptions"] == "ok":
+        if self.permissions.ok("subscriptions"):
             await billing.read_discounts()
         batch = await billing.normalised()
         await self._intake.store(batch)
         await self._names(batch)
         for name in billing.found.missing:
-            self._permissions[name] = "missing"
+            self.permissions.known[name] = "missing"
         self._lacking = not billing.found.discounts_readable
         if billing.found.live_whole:
             self._live_lists.add("subscriptions")
@@ -271,7 +296,8 @@ class _Fetch:
 
     async def _ended(self) -> None:
         """Read who has paid before; daily rounds learn of ends from events."""
-        if self._request.kind == "daily" or self._permissions["subscriptions"] != "ok":
+        known = self._request.kind == "daily" and not self._billed.many_ended
+        if known or not self.permissions.ok("subscriptions"):
             return
         ended = Ended(
             self._client, self._reader, self._billed.tiers, self._intake.store
@@ -283,7 +309,7 @@ class _Fetch:
 
     async def _names(self, batch: Batch) -> None:
         """Look up what those behind the changes, and what they bought, are called."""
-        names = Names(self._client)
+        names = Names(self._client, self._billed.customers)
         customers = frozenset(change.after.customer for change in batch.changes)
         products = products_of(
             [*batch.subscriptions, *(change.after for change in batch.changes)]
@@ -293,50 +319,19 @@ class _Fetch:
             with contextlib.suppress(UnreadableError):
                 await self._intake.store(Batch(names=await looking))
 
-        await self.permitted("customers", keep(names.customers(customers)))
-        await self.permitted("products", keep(names.products(products)))
+        await self.permissions.permitted("customers", keep(names.customers(customers)))
+        await self.permissions.permitted("products", keep(names.products(products)))
 
     async def _probes(self) -> None:
-        """Learn of every permission, by one row of its list, and show them at once."""
+        """Ask for every permission and show them at once."""
         if self._request.kind == "daily":
             return
-        await _all_at_once(*(self._probe(name) for name in _PROBED))
-        await self._intake.store(Batch(permissions=dict(self._permissions)))
-
-    async def _probe(self, permission: str) -> None:
-        """Ask whether the key has one permission."""
-        name = _PROBED[permission]
-        self._probed.add(permission)
-        place = Place(f"/v1/{name}", name)
-        try:
-            await self._client.get(place, {"limit": "1"}, _Any)
-        except PermissionMissingError:
-            self._permissions[permission] = "missing"
-        except UnreadableError:
-            self._permissions.setdefault(permission, "unknown")
-        else:
-            self._permissions.setdefault(permission, "ok")
-
-    async def permitted(self, permission: str, work: Coroutine[Any, Any, None]) -> bool:
-        """Do `work`; False, with the permission noted, where the key may not.
-
-        Other permissions that the refusal names are asked for themselves.
-        """
-        rights: frozenset[str] | None = None
-        try:
-            await work
-        except* PermissionMissingError as group:
-            rights = _rights(group)
-        if rights is None:
-            self._permissions.setdefault(permission, "ok")
-            return True
-        self._permissions[permission] = "missing"
-        named = {PERMISSIONS[right] for right in rights if right in PERMISSIONS}
-        for name in sorted(named - {permission} - self._probed):
-            await self._probe(name)
-        return False
+        await self.permissions.probe_all()
+        await self._intake.store(Batch(permissions=dict(self.permissions.known)))
 
     async def _tell(self, stage: str, percent: int) -> None:
+        if stage not in self._done:
+            return
         self._done[stage] = max(self._done[stage], percent)
         await self._intake.progress(dict(self._done), _WHOLE)
 
@@ -344,8 +339,15 @@ class _Fetch:
 class _Walking(Generic[T]):
     """One list over the window of a run, the newest days first."""
 
-    def __init__(self, fetch: _Fetch, permission: str, listing: Listing[T]) -> None:
+    def __init__(
+        self,
+        fetch: _Fetch,
+        permission: str,
+        listing: Listing[T],
+        since: int | None = None,
+    ) -> None:
         self._fetch = fetch
+        self._since = since
         self._permission = permission
         self._endpoint = listing.endpoint
         self._walk = fetch.walk(listing)
@@ -353,8 +355,10 @@ class _Walking(Generic[T]):
 
     async def read(self) -> None:
         """Read it."""
-        readable = await self._fetch.permitted(
-            self._permission, self._walk.run(*self._fetch.window())
+        since, until, newest = self._fetch.window()
+        since = since if self._since is None else self._since
+        readable = await self._fetch.permissions.permitted(
+            self._permission, self._walk.run(since, until, newest)
         )
         self.newest.set()
         await self._fetch.walked(self._endpoint, whole=readable and self._walk.whole)
@@ -369,29 +373,3 @@ async def _all_at_once(*work: Coroutine[Any, Any, None]) -> None:
 
 def _listed(window: Window | None) -> tuple[Window, ...]:
     return () if window is None else (window,)
-
-
-class _Any(msgspec.Struct):
-    """An answer whose content does not matter."""
-
-
-def _rights(group: BaseExceptionGroup[PermissionMissingError]) -> frozenset[str]:
-    """Return every right that is named somewhere in a group."""
-    found: frozenset[str] = frozenset()
-    for one in group.exceptions:
-        found |= _rights(one) if isinstance(one, BaseExceptionGroup) else one.rights
-    return found
-
-
-def _most_telling(group: BaseExceptionGroup) -> BaseException:
-    """Return the one error of a group that decides what becomes of the run."""
-    for kind in (Overtaken, KeyRefusedError, ProviderAwayError):
-        found = group.subgroup(kind)
-        if found is not None:
-            return _first(found)
-    return _first(group)
-
-
-def _first(group: BaseExceptionGroup) -> BaseException:
-    one = group.exceptions[0]
-    return _first(one) if isinstance(one, BaseExceptionGroup) else one

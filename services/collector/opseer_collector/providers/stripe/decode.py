@@ -15,6 +15,7 @@ from opseer_collector.domain.records import (
     Charge,
     Dispute,
     Quarantined,
+    Refund,
 )
 from opseer_collector.providers.stripe.client import path_of
 from opseer_collector.providers.stripe.shapes import ShapeError, node
@@ -51,6 +52,7 @@ class _Transaction(msgspec.Struct, gc=False):
         default_factory=lambda: msgspec.Raw(b"null")
     )
     source: _Reference = None
+    balance_type: str | None = None
 
 
 class _Charge(msgspec.Struct, gc=False):
@@ -76,6 +78,14 @@ class _Dispute(msgspec.Struct, gc=False):
     charge: _Reference = None
 
 
+class _Refund(msgspec.Struct, gc=False):
+    id: str
+    created: int
+    amount: _Minor
+    currency: str
+    charge: _Reference = None
+
+
 _NULL: Final = msgspec.Raw(b"null")
 _SEEN_CURRENCIES: Final[set[str]] = set()  # at most 26 ** 3
 _DATED: Final = msgspec.json.Decoder(_Dated)
@@ -85,6 +95,7 @@ _ONE_CHARGE: Final = msgspec.json.Decoder(_Charge)
 _CHARGES: Final = msgspec.json.Decoder(list[_Charge])
 _ONE_DISPUTE: Final = msgspec.json.Decoder(_Dispute)
 _DISPUTES: Final = msgspec.json.Decoder(list[_Dispute])
+_ONE_REFUND: Final = msgspec.json.Decoder(_Refund)
 
 
 class Reader:
@@ -118,6 +129,7 @@ class Reader:
             *(row.id, row.created, row.amount, row.fee, row.net, row.currency),
             None if row.exchange_rate == _NULL else _rate(row.exchange_rate),
             *(row.reporting_category, row.type, _id(row.source)),
+            row.balance_type or "payments",
         )
 
     def charge(self, raw: msgspec.Raw) -> Charge:
@@ -161,6 +173,13 @@ class Reader:
             reason=row.reason,
             charge=_id(row.charge),
         )
+
+    def refund(self, raw: msgspec.Raw) -> Refund:
+        """Read a refund."""
+        row = _ONE_REFUND.decode(raw)
+        self._check_dated(row.created)
+        _check_currency(row.currency)
+        return Refund(row.id, row.created, row.amount, row.currency, _id(row.charge))
 
     def plain(self, raw: msgspec.Raw) -> dict[str, Any]:
         """Read an object of the key's mode as it is; it has an id."""

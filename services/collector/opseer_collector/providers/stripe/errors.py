@@ -7,7 +7,12 @@ from typing import Final
 
 import msgspec
 
-from opseer_collector.domain.fetching import KeyRefusedError
+from opseer_collector.domain.fetching import (
+    KeyRefusedError,
+    Overtaken,
+    ProviderAwayError,
+)
+from opseer_collector.domain.history import GiveWay
 from opseer_common.errors import OpseerError
 
 _RIGHT = re.compile(r"'(?:rak_)?([a-z_]+_(?:read|write))'")
@@ -79,3 +84,17 @@ def refusal(status: int, body: bytes) -> OpseerError:
     if error.code == "account_invalid":
         return KeyRefusedError("The key no longer has access to the account.")
     return PermissionMissingError(frozenset(_RIGHT.findall(message)))
+
+
+def most_telling(group: BaseExceptionGroup) -> BaseException:
+    """Return the one error of a group that decides what becomes of the run."""
+    for kind in (GiveWay, Overtaken, KeyRefusedError, ProviderAwayError):
+        found = group.subgroup(kind)
+        if found is not None:
+            return _first(found)
+    return _first(group)
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    one = group.exceptions[0]
+    return _first(one) if isinstance(one, BaseExceptionGroup) else one

@@ -99,12 +99,17 @@ def _is_proration(line: Node) -> bool:
 
 def _net(line: Node) -> int:
     """Return a line's amount without discounts and inclusive taxes."""
-    amount = line.integer("amount")
-    amount -= sum(part.integer("amount") for part in line.nodes("discount_amounts"))
+    discounts = sum(part.integer("amount") for part in line.nodes("discount_amounts"))
+    return line.integer("amount") - discounts - taxes_within(line)
+
+
+def taxes_within(line: Node) -> int:
+    """Return the taxes that a line's amount includes."""
+    found = 0
     for name in ("taxes", "tax_amounts"):
         for tax in line.nodes(name):
             inclusive = tax.flag("inclusive") or tax.opt_text("tax_behavior") == (
                 "inclusive"
             )
-            amount -= tax.integer("amount") if inclusive else 0
-    return amount
+            found += tax.integer("amount") if inclusive else 0
+    return found

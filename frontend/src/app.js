@@ -1,0 +1,2 @@
+// On every page of a signed-in user. Pages are whole without it.
+import "htmx.org";

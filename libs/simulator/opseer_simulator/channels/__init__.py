@@ -1,0 +1,1 @@
+"""What the company's other two channels have in common."""

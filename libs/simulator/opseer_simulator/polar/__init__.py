@@ -1,0 +1,1 @@
+"""The company's shop and Polar's HTTP API over it."""

@@ -1,0 +1,1 @@
+"""The company's iOS app and RevenueCat's HTTP API over it."""

@@ -1,0 +1,1 @@
+"""Polar: what its metrics say about a shop, and the refunds on their own days."""

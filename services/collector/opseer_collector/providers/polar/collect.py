@@ -1,0 +1,333 @@
+"""One run against Polar: a call for all metrics, and the refunds by their own days."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from opseer_collector.domain.fetching import (
+    Environment,
+    Intake,
+    ProviderAwayError,
+    Request,
+)
+from opseer_collector.domain.records import (
+    Batch,
+    Fetched,
+    ProjectMetric,
+    Quarantined,
+    Reported,
+    Told,
+    Window,
+)
+from opseer_collector.domain.reported import MONEY
+from opseer_collector.domain.windows import is_over
+from opseer_collector.providers import aside
+from opseer_collector.providers.polar import shapes
+from opseer_collector.providers.polar.dialect import PolarDialect
+from opseer_collector.providers.polar.shapes import List, Metrics, PeriodError
+from opseer_collector.providers.reading import (
+    JsonReader,
+    PermissionMissingError,
+    Place,
+    Sleep,
+    UnreadableError,
+)
+from opseer_common.days import DayRange, day_of, zone
+
+_USD: Final = "usd"
+"""Polar converts what it computes."""
+_FRESH: Final = 1800
+_PAGE: Final = 100
+_WHOLE: Final = 100
+_METRICS: Final = "metrics"
+_REFUNDS: Final = "refunds"
+_ORGANIZATIONS: Final = "organizations"
+_SLUGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "monthly_recurring_revenue": "mrr",
+        "committed_monthly_recurring_revenue": "committed_mrr",
+        "trial_monthly_recurring_revenue": "trial_mrr",
+        "active_subscriptions": "active_subscriptions",
+        "orders": "orders",
+        "revenue": "charges_amount",
+        "new_subscriptions": "new_subs",
+        "churned_subscriptions": "churned_subs",
+    }
+)
+"""Only what is needed: Polar computes nothing else then."""
+_NAMES: Final[Mapping[str, Told]] = MappingProxyType(
+    {
+        **{name: Told(_METRICS, _METRICS) for name in _SLUGS.values()},
+        "refunds_amount": Told(_REFUNDS, _REFUNDS),
+        "refunds_count": Told(_REFUNDS, _REFUNDS),
+    }
+)
+_OWN: Final = ""
+"""The organization of the token, where its id is not known."""
+
+
+_Read = Callable[[str], Coroutine[Any, Any, None]]
+
+
+class PolarProvider:
+    """The channel `polar`."""
+
+    reports = True
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        bases: Mapping[Environment, str],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """Call the base of a connection's environment; test is the sandbox."""
+        self._session = session
+        self._bases = bases
+        self._sleep = sleep
+
+    async def fetch(self, request: Request, intake: Intake) -> Fetched:
+        """Read everything that is asked for into `intake`.
+
+        Raises KeyRefusedError, ProviderAwayError, Overtaken.
+        """
+        base = self._bases.get(request.environment)
+        if base is None:
+            raise ProviderAwayError(f"no server for {request.environment} is set.")
+        reader = JsonReader(
+            self._session, base, request.key, PolarDialect(), self._sleep
+        )
+        return await _Fetch(reader, request, intake).run()
+
+
+class _Fetch:
+    """One fetch and what it knows so far."""
+
+    def __init__(self, reader: JsonReader, request: Request, intake: Intake) -> None:
+        self._reader = reader
+        self._request = request
+        self._intake = intake
+        self._tz = zone(request.wanted.timezone)
+        since = datetime.fromtimestamp(request.since, UTC)
+        self._days = DayRange(day_of(since, self._tz), day_of(request.now, self._tz))
+        self._permissions: dict[str, str] = {}
+        self._live_lists: set[str] = set()
+        self._done = {"projects": 0, "metrics": 0, "refunds": 0}
+
+    async def run(self) -> Fetched:
+        """Read all."""
+        await self._tell("projects", 0)
+        projects = self._request.wanted.projects or (_OWN,)
+        if self._request.kind != "daily":
+            await self._permitted(_ORGANIZATIONS, self._probe())
+        await self._tell("projects", _WHOLE)
+        await self._each(_METRICS, projects, self._metrics)
+        await self._each(_REFUNDS, projects, self._refunds)
+        return Fetched(
+            permissions=self._permissions,
+            live_lists=frozenset(self._live_lists),
+            reported=Reported(
+                names=_NAMES,
+                projects=projects,
+                timezone=self._request.wanted.timezone,
+                currency=_USD,
+            ),
+        )
+
+    async def _probe(self) -> None:
+        """Ask whether the token may read organizations."""
+        place = Place(f"/v1/{_ORGANIZATIONS}/")
+        try:
+            await self._reader.get(place, [("limit", "1")], List)
+        except UnreadableError:
+            self._permissions[_ORGANIZATIONS] = "unknown"
+
+    async def _each(self, what: str, projects: Sequence[str], read: _Read) -> None:
+        """Read one list of every organization, unless this run did."""
+        whole = True
+        for number, project in enumerate(projects):
+            if not self._is_read(what, project):
+                try:
+                    whole &= await self._permitted(what, read(project))
+                except UnreadableError as error:
+                    whole = False
+                    await self._lose(what, project, error)
+            if self._permissions.get(what) == "missing":
+                break
+            await self._tell(what, _WHOLE * (number + 1) // len(projects))
+        if whole:
+            self._live_lists.add(what)
+        await self._tell(what, _WHOLE)
+
+    def _is_read(self, what: str, project: str) -> bool:
+        """Tell whether this run stored the list before it broke off, just now."""
+        request = self._request
+        return any(
+            window.endpoint == f"{what}/{project}"
+            and window.since <= request.since
+            and window.until >= request.until - _FRESH
+            for window in request.read
+        )
+
+    async def _lose(self, what: str, project: str, error: UnreadableError) -> None:
+        """Note that a list stays unknown in the window of the run."""
+        since, until = self._request.since, self._request.until
+        gap = aside.of_answer(what, project, error.path, since, until)
+        await self._intake.store(Batch(quarantined=[gap]))
+
+    async def _metrics(self, project: str) -> None:
+        """Read the metrics of every day at once."""
+        params = [
+            ("start_date", self._days.first.isoformat()),
+            ("end_date", self._days.last.isoformat()),
+            ("interval", "day"),
+            ("timezone", self._request.wanted.timezone),
+            *(("metrics", slug) for slug in _SLUGS),
+            *_organization(project),
+        ]
+        answer = await self._reader.get(Place("/v1/metrics/"), params, Metrics)
+        slugs = {slug: name in MONEY for slug, name in _SLUGS.items()}
+        rows: list[ProjectMetric] = []
+        bad: list[Quarantined] = []
+        for raw in answer.periods:
+            try:
+                day = shapes.day_of_period(raw, self._tz)
+                if not self._days.first <= day <= self._days.last:
+                    continue
+                found = shapes.values(raw, slugs, day)
+            except PeriodError as error:
+                bad.append(
+                    aside.of_day(_METRICS, bytes(raw), error.path, error.day, self._tz)
+                )
+                continue
+            rows.extend(
+                self._row(project, day, _SLUGS[slug], value)
+                for slug, value in found.items()
+            )
+        await self._store(_METRICS, project, rows, bad)
+
+    async def _refunds(self, project: str) -> None:
+        """Read refunds, newest first, until they are older than the window."""
+        seen: dict[str, shapes.Refund] = {}
+        bad: list[Quarantined] = []
+        page = 1
+        while True:
+            params = [
+                ("sorting", "-created_at"),
+                ("limit", str(_PAGE)),
+                ("page", str(page)),
+                *_organization(project),
+            ]
+            answer = await self._reader.get(Place("/v1/refunds/"), params, List)
+            oldest = self._read_page(answer.items, seen, bad)
+            if self._is_past(oldest) or page >= answer.pagination.max_page:
+                break
+            page += 1
+        await self._store(_REFUNDS, project, self._sums(project, seen), bad)
+
+    def _read_page(
+        self,
+        items: Sequence[msgspec.Raw],
+        seen: dict[str, shapes.Refund],
+        bad: list[Quarantined],
+    ) -> datetime | None:
+        """Read a page into `seen` and `bad`; return when its oldest was created.
+
+        A row that a newer one pushed onto the next page comes twice.
+        """
+        oldest: datetime | None = None
+        for raw in items:
+            at = shapes.created(raw)
+            try:
+                found = shapes.refund(raw)
+            except (msgspec.DecodeError, PeriodError, RecursionError):
+                day = None if at is None else day_of(at, self._tz)
+                bad.append(
+                    aside.of_day(_REFUNDS, bytes(raw), "$.items[]", day, self._tz)
+                )
+            else:
+                seen[found.id] = found
+            if at is not None:
+                oldest = at if oldest is None else min(oldest, at)
+        return oldest
+
+    def _is_past(self, oldest: datetime | None) -> bool:
+        return oldest is not None and day_of(oldest, self._tz) < self._days.first
+
+    def _sums(
+        self, project: str, refunds: Mapping[str, shapes.Refund]
+    ) -> list[ProjectMetric]:
+        """Return what succeeded, by day: a row for each day, those without one too."""
+        amounts: Counter[tuple[date, str]] = Counter()
+        counts: Counter[date] = Counter()
+        for one in refunds.values():
+            if one.status == shapes.SUCCEEDED:
+                at = one.created_at
+                day = day_of(at if at.tzinfo else at.replace(tzinfo=UTC), self._tz)
+                amounts[day, one.currency.lower()] += one.amount
+                counts[day] += 1
+        rows = []
+        for day in self._days:
+            amounts.setdefault((day, _USD), 0)
+            rows.append(self._row(project, day, "refunds_count", counts[day]))
+        rows.extend(
+            self._row(project, day, "refunds_amount", amount, currency)
+            for (day, currency), amount in amounts.items()
+            if self._days.first <= day <= self._days.last
+        )
+        return rows
+
+    def _row(
+        self, project: str, day: date, name: str, value: int, currency: str = _USD
+    ) -> ProjectMetric:
+        end = int(DayRange(day, day).bounds(self._tz)[1].timestamp())
+        return ProjectMetric(
+            project=project,
+            day=day,
+            name=name,
+            currency=currency if name in MONEY else "",
+            value=value,
+            partial=not is_over(end, self._request.now),
+        )
+
+    async def _store(
+        self,
+        what: str,
+        project: str,
+        rows: Sequence[ProjectMetric],
+        bad: Sequence[Quarantined],
+    ) -> None:
+        """Store what was read; whole only where nothing of it was put aside."""
+        window = Window(f"{what}/{project}", self._request.since, self._request.until)
+        await self._intake.store(
+            Batch(
+                metrics=rows,
+                quarantined=aside.without_repeats(bad),
+                read=() if bad else (window,),
+            )
+        )
+
+    async def _permitted(self, name: str, work: Coroutine[Any, Any, None]) -> bool:
+        """Do `work`; False, with the permission noted, where the token may not."""
+        try:
+            await work
+        except PermissionMissingError:
+            self._permissions[name] = "missing"
+            return False
+        self._permissions.setdefault(name, "ok")
+        return True
+
+    async def _tell(self, stage: str, percent: int) -> None:
+        self._done[stage] = percent
+        await self._intake.progress(dict(self._done), _WHOLE)
+
+
+def _organization(project: str) -> list[tuple[str, str]]:
+    return [("organization_id", project)] if project else []

@@ -1,0 +1,339 @@
+"""One run against RevenueCat: four charts fill 90 days, then what is true of now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import msgspec
+
+from opseer_collector.domain.fetching import (
+    Environment,
+    Intake,
+    KeyRefusedError,
+    ProviderAwayError,
+    Request,
+)
+from opseer_collector.domain.records import (
+    Batch,
+    Fetched,
+    Reported,
+    Told,
+    Window,
+)
+from opseer_collector.providers import aside
+from opseer_collector.providers.reading import (
+    JsonReader,
+    ParameterError,
+    PermissionMissingError,
+    Place,
+    Sleep,
+    UnreadableError,
+)
+from opseer_collector.providers.revenuecat import figures, measures
+from opseer_collector.providers.revenuecat.dialect import RevenueCatDialect
+from opseer_collector.providers.revenuecat.measures import CHARTS, ChartOf
+from opseer_collector.providers.revenuecat.shapes import (
+    Chart,
+    Options,
+    Overview,
+    Projects,
+)
+from opseer_common.channels import REVENUECAT
+
+_DAY: Final = "0"
+"""The id of a day's resolution: the API takes no word for it."""
+_ZONE: Final = ZoneInfo("UTC")
+_USD: Final = "usd"
+_STRIPE: Final = "stripe"
+_NOTICE: Final = "stripe_store"
+_FRESH: Final = 1800
+"""How many seconds a chart that a run read before it broke off stays good."""
+_MOST_PROJECTS: Final = 50
+_PAGE: Final = "100"
+_WHOLE: Final = 100
+_OVERVIEW: Final = "overview"
+
+
+class RevenueCatProvider:
+    """The channel `revenuecat`."""
+
+    reports = True
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        bases: Mapping[Environment, str],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """Call the base of a connection's environment."""
+        self._session = session
+        self._bases = bases
+        self._sleep = sleep
+
+    async def fetch(self, request: Request, intake: Intake) -> Fetched:
+        """Read everything that is asked for into `intake`.
+
+        Raises KeyRefusedError, ProviderAwayError, Overtaken.
+        """
+        base = self._bases.get(request.environment)
+        if base is None:
+            raise ProviderAwayError(f"no server for {request.environment} is set.")
+        reader = JsonReader(
+            self._session, base, request.key, RevenueCatDialect(), self._sleep
+        )
+        return await _Fetch(reader, request, intake).run()
+
+
+class _Fetch:
+    """One fetch and what it knows so far."""
+
+    def __init__(self, reader: JsonReader, request: Request, intake: Intake) -> None:
+        self._reader = reader
+        self._request = request
+        self._intake = intake
+        wanted = request.wanted.currency or _USD
+        self._currency = wanted if wanted in (REVENUECAT.currencies or ()) else _USD
+        self._first = datetime.fromtimestamp(request.since, UTC).date()
+        self._today = request.now.astimezone(UTC).date()
+        self._permissions: dict[str, str] = {}
+        self._live_lists: set[str] = set()
+        self._notices: set[str] = set()
+        self._filters: list[tuple[str, str]] = []
+        self._done = {"projects": 0, "charts": 0, "overview": 0}
+
+    async def run(self) -> Fetched:
+        """Read all."""
+        await self._tell("projects", 0)
+        projects = await self._projects()
+        await self._tell("projects", _WHOLE)
+        if await self._can_leave_out(projects):
+            for number, chart in enumerate(CHARTS):
+                await self._read(chart, projects)
+                if self._permissions.get(measures.PERMISSION) == "missing":
+                    break
+                await self._tell("charts", _WHOLE * (number + 1) // len(CHARTS))
+        for project in projects:
+            await self._permitted(_OVERVIEW, self._overview(project))
+        await self._look_for_stripe(projects)
+        await self._tell("charts", _WHOLE)
+        await self._tell("overview", _WHOLE)
+        return Fetched(
+            permissions=self._permissions,
+            live_lists=frozenset(self._live_lists),
+            reported=Reported(
+                names=self._names(),
+                projects=projects,
+                timezone=str(_ZONE),
+                currency=self._currency,
+                optional=measures.OPTIONAL,
+                now=frozenset({"active_subscriptions"}),
+                notices=frozenset(self._notices),
+            ),
+        )
+
+    def _names(self) -> dict[str, Told]:
+        """Return every figure that may be there."""
+        return {
+            **measures.NAMES,
+            "active_subscriptions": Told(_OVERVIEW, _OVERVIEW),
+        }
+
+    async def _projects(self) -> tuple[str, ...]:
+        """Return the ids to read: the chosen ones, else all that the key sees."""
+        chosen = self._request.wanted.projects
+        if chosen and self._request.kind == "daily":
+            return chosen
+        found: list[str] = []
+
+        async def read() -> None:
+            page = "/v2/projects"
+            params = [("limit", _PAGE)]
+            while len(found) < _MOST_PROJECTS:
+                place = Place(page, "project_configuration")
+                answer = await self._reader.get(place, params, Projects)
+                found.extend(project.id for project in answer.items)
+                if not answer.next_page or not answer.items:
+                    return
+                params = [("limit", _PAGE), ("starting_after", answer.items[-1].id)]
+
+        try:
+            await self._permitted("projects", read())
+        except UnreadableError as error:
+            if not chosen:
+                raise ProviderAwayError(f"RevenueCat's projects: {error}.") from None
+        if not (chosen or found):
+            raise KeyRefusedError("RevenueCat shows the key no project.")
+        return chosen or tuple(found)
+
+    async def _can_leave_out(self, projects: Sequence[str]) -> bool:
+        """Prepare the filter that leaves stores out; False where there can be none.
+
+        Figures with what was not wanted are no figures.
+        """
+        try:
+            return await self._permitted(measures.PERMISSION, self._exclude(projects))
+        except UnreadableError as error:
+            for chart in CHARTS:
+                for project in projects:
+                    await self._lose(chart, project, error)
+        return False
+
+    async def _exclude(self, projects: Sequence[str]) -> None:
+        """Make the filter: the API only takes what stays."""
+        unwanted = frozenset(self._request.wanted.excluded_stores)
+        if not unwanted:
+            return
+        stores: set[str] = set()
+        for project in projects:
+            place = self._place(project, f"{CHARTS[0].endpoint}/options")
+            found = (await self._reader.get(place, [], Options)).stores()
+            if not found:
+                raise UnreadableError("$.filters")
+            stores |= {*found}
+        if stores & unwanted:
+            self._filters = _filter(sorted(stores - unwanted))
+
+    async def _read(self, chart: ChartOf, projects: Sequence[str]) -> None:
+        """Read one chart of every project, unless this run did."""
+        whole = True
+        for project in projects:
+            if self._is_read(chart, project):
+                continue
+            try:
+                work = self._store(chart, project)
+                whole &= await self._permitted(measures.PERMISSION, work)
+            except UnreadableError as error:
+                whole = False
+                await self._lose(chart, project, error)
+        if whole:
+            self._live_lists.add(chart.endpoint)
+
+    async def _lose(self, chart: ChartOf, project: str, error: UnreadableError) -> None:
+        """Note that a chart stays unknown in the window of the run."""
+        since, until = self._request.since, self._request.until
+        gap = aside.of_answer(chart.endpoint, project, error.path, since, until)
+        await self._intake.store(Batch(quarantined=[gap]))
+
+    def _is_read(self, chart: ChartOf, project: str) -> bool:
+        """Tell whether this run stored the chart before it broke off, just now."""
+        request = self._request
+        return any(
+            window.endpoint == f"{chart.endpoint}/{project}"
+            and window.since <= request.since
+            and window.until >= request.until - _FRESH
+            for window in request.read
+        )
+
+    async def _store(self, chart: ChartOf, project: str) -> None:
+        """Read a chart of a project and store its figures."""
+        answer = await self._chart(chart, project, self._filters)
+        self._currency = answer.currency or self._currency
+        found = figures.read(chart, answer, self._first, self._today)
+        bad = aside.without_repeats(found.aside)
+        request = self._request
+        name = f"{chart.endpoint}/{project}"
+        window = Window(name, request.since, request.until)
+        await self._intake.store(
+            Batch(
+                metrics=figures.metrics(
+                    project, found.cells, self._currency, self._today
+                ),
+                quarantined=bad,
+                read=() if bad else (window,),
+            )
+        )
+
+    async def _chart(
+        self, chart: ChartOf, project: str, filters: Iterable[tuple[str, str]]
+    ) -> Chart:
+        """Return a project's chart; in US dollars where the currency is refused."""
+        place = self._place(project, f"charts/{chart.name}")
+        while True:
+            params = [
+                ("realtime", "true"),
+                ("resolution", _DAY),
+                ("start_date", self._first.isoformat()),
+                ("end_date", self._today.isoformat()),
+                ("currency", self._currency.upper()),
+                *filters,
+            ]
+            try:
+                answer = await self._reader.get(place, params, Chart)
+            except ParameterError as error:
+                if "currency" not in error.path or self._currency == _USD:
+                    raise
+                self._currency = _USD
+                continue
+            if answer.resolution != "day":
+                raise UnreadableError("$.resolution")
+            return answer
+
+    async def _overview(self, project: str) -> None:
+        """Read what is true now: it is today's, as far as today has come."""
+        place = self._place(project, "metrics/overview")
+        params = [("currency", self._currency.upper())]
+        try:
+            answer = await self._reader.get(place, params, Overview)
+        except UnreadableError as error:
+            since, until = self._request.since, self._request.until
+            gap = aside.of_answer(_OVERVIEW, project, error.path, since, until)
+            await self._intake.store(Batch(quarantined=[gap]))
+            return
+        active = answer.value("active_subscriptions", "active_subscribers")
+        known = [("active_subscriptions", active)]
+        if not self._filters:
+            # The overview knows no filter.
+            known.append(("mrr", answer.value("mrr")))
+        rows = [
+            figures.metric(
+                project, self._today, name, value, self._currency, partial=True
+            )
+            for name, value in known
+            if value is not None and value.is_finite()
+        ]
+        await self._intake.store(Batch(metrics=rows))
+
+    async def _look_for_stripe(self, projects: Sequence[str]) -> None:
+        """Note whether there is money that came through Stripe."""
+        if self._filters or self._permissions.get(measures.PERMISSION) != "ok":
+            return
+        revenue = CHARTS[0]
+        for project in projects:
+            try:
+                answer = await self._chart(revenue, project, _filter([_STRIPE]))
+                found = figures.read(revenue, answer, self._first, self._today)
+            except (UnreadableError, PermissionMissingError):
+                continue
+            if any(point.value for point in found.cells.values()):
+                self._notices.add(_NOTICE)
+                return
+
+    async def _permitted(self, name: str, work: Coroutine[Any, Any, None]) -> bool:
+        """Do `work`; False, with the permission noted, where the key may not."""
+        try:
+            await work
+        except PermissionMissingError:
+            self._permissions[name] = "missing"
+            return False
+        self._permissions.setdefault(name, "ok")
+        return True
+
+    def _place(self, project: str, rest: str) -> Place:
+        name = quote(project, safe="")
+        return Place(f"/v2/projects/{name}/{rest}", "charts_metrics")
+
+    async def _tell(self, stage: str, percent: int) -> None:
+        self._done[stage] = percent
+        await self._intake.progress(dict(self._done), _WHOLE)
+
+
+def _filter(stores: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the parameter that shows the sales of `stores` alone."""
+    value = msgspec.json.encode([{"name": "store", "values": [*stores]}]).decode()
+    return [("filters", value)]

@@ -1,0 +1,1 @@
+"""The revenue page of a payment channel, and its search for customers."""

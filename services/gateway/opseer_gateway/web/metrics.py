@@ -1,0 +1,69 @@
+"""How the gateway is doing, in Prometheus' text form. No figure names an account."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+from opseer_gateway.web.problems import Handler
+
+_UNKNOWN: Final = "unknown"
+_SECONDS: Final = (0.005, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+class Metrics:
+    """Counts requests by the route's pattern, never by what was asked for."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._requests = Counter(
+            "opseer_http_requests",
+            "Requests that were answered.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "opseer_http_request_seconds",
+            "From a request to the end of its answer.",
+            ("route",),
+            registry=self._registry,
+            buckets=_SECONDS,
+        )
+        self._unsaid = Gauge(
+            "opseer_outbox_messages",
+            "Messages that wait for the bus.",
+            registry=self._registry,
+        )
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """Count the request; the outermost middleware sees the final status."""
+        began = time.perf_counter()
+        answer = await handler(request)
+        resource = request.match_info.route.resource
+        route = _UNKNOWN if resource is None else resource.canonical
+        method = request.method if resource is not None else _UNKNOWN
+        self._requests.labels(method, route, str(answer.status)).inc()
+        # A stream takes as long as its reader wants.
+        if isinstance(answer, web.Response):
+            self._seconds.labels(route).observe(time.perf_counter() - began)
+        return answer
+
+    def text(self, unsaid: int) -> bytes:
+        """Return everything; `unsaid` messages wait in the outbox."""
+        self._unsaid.set(unsaid)
+        return generate_latest(self._registry)

@@ -1,0 +1,77 @@
+"""What all subscriptions tell together, before the days are gone through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+from opseer_mrr.domain.drafts import Course, Draft, Window, days_between, minor
+from opseer_mrr.domain.former import has_paid
+from opseer_mrr.domain.gaps import Gap
+from opseer_mrr.domain.holdings import Holding, holding
+from opseer_mrr.domain.policy import Policy
+
+
+@dataclass(slots=True)
+class Book:
+    """Where things stand between two days.
+
+    `balances` is MRR by currency, `paying` how many of a customer's subscriptions
+    are worth something, `former` the customers who ever paid.
+    """
+
+    balances: dict[str, int] = field(default_factory=dict)
+    paying: dict[str, int] = field(default_factory=dict)
+    former: set[str] = field(default_factory=set)
+
+    def move(self, customer: str, currency: str, before: int, after: int) -> None:
+        """Carry one subscription's change into the book."""
+        self.balances[currency] = self.balances.get(currency, 0) + after - before
+        step = (after > 0) - (before > 0)
+        self.paying[customer] = self.paying.get(customer, 0) + step
+
+
+class Told:
+    """What all subscriptions tell together, one after the other."""
+
+    def __init__(
+        self,
+        window: Window,
+        policy: Policy,
+        former: set[str],
+        closings: Iterable[date],
+    ) -> None:
+        """Begin with nothing; `former` are customers who had MRR before all this."""
+        self._window = window
+        self._policy = policy
+        self.book = Book(former=former)
+        self.drafts: dict[date, list[Draft]] = {}
+        self.flaws: dict[date, str] = {}
+        self.gaps: dict[date, list[Gap]] = {}
+        self.closings: dict[date, dict[str, Holding]] = {day: {} for day in closings}
+
+    def add(self, course: Course) -> None:
+        """Add one subscription's course."""
+        self._open(course)
+        for draft in course.drafts:
+            self.drafts.setdefault(draft.day, []).append(draft)
+        for first, last, reason in course.flaws:
+            self.flaws.update(dict.fromkeys(days_between(first, last), reason))
+        for gap in course.gaps:
+            self.gaps.setdefault(self._window.day_of(gap.at), []).append(gap)
+        for day, closing in self.closings.items():
+            at = self._window.last_instant(day)
+            held = holding(course.at_end_of(day), self._policy, at)
+            if held is not None:
+                closing[course.subscription_id] = held
+
+    def _open(self, course: Course) -> None:
+        """Enter what it was worth before the first day."""
+        state, found = course.opening
+        amount = minor(course.opening)
+        before = self._window.start - 1
+        if amount or (state is not None and has_paid(state, self._policy, before)):
+            self.book.former.add(course.customer)
+        if found is not None and amount:
+            self.book.move(course.customer, found.currency, 0, amount)

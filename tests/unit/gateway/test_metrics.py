@@ -1,0 +1,192 @@
+"""Rates of a range of days, by hand arithmetic."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from opseer_common.days import DayRange
+from opseer_gateway.domain.figures import MovementRow
+from opseer_gateway.domain.integrations import Known
+from opseer_gateway.domain.metrics import (
+    Metrics,
+    MrrFlow,
+    PayerFlow,
+    Rates,
+    StoredRange,
+    metrics,
+)
+from opseer_gateway.domain.terms import StoredBasis
+
+if TYPE_CHECKING:
+    from tests.unit.gateway.conftest import Connect
+
+FIRST = date(2026, 11, 21)
+DAYS = DayRange(FIRST, FIRST + timedelta(days=2))
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def row(day: int, snapshot: int, *flows: int, reason: str | None = None) -> MovementRow:
+    """Return a day: new, expansion, contraction, churned, reactivation, fx."""
+    new, expansion, contraction, churned, back, fx = flows
+    return MovementRow(
+        date=FIRST + timedelta(days=day),
+        new=new,
+        expansion=expansion,
+        contraction=contraction,
+        churned=churned,
+        net=new + expansion + contraction + churned,
+        of_which_reactivation=back,
+        fx=fx,
+        snapshot=snapshot,
+        complete=reason is None,
+        reason=reason,
+    )
+
+
+def basis(day: int, customers: tuple[int, int, int]) -> StoredBasis:
+    """Return a day with as many customers at its end, new and lost."""
+    return StoredBasis(
+        FIRST + timedelta(days=day),
+        "UTC",
+        {"preset": "opseer", "version": 1},
+        *customers,
+        *(2 * count for count in customers),
+    )
+
+
+# 1,000.00 at the start: +300.00 new (100.00 of it back again), +100.00 expansion,
+# -50.00 contraction, -150.00 churned, 7.00 of FX make 1,207.00.
+ROWS = (
+    row(0, 110_700, 20_000, 0, -5_000, -5_000, 0, 700),
+    row(1, 120_700, 10_000, 10_000, 0, -10_000, 10_000, 0),
+    row(2, 120_700, 0, 0, 0, 0, 0, 0),
+)
+# 40 customers at the start, 3 came, 4 left.
+BASES = (basis(0, (41, 2, 1)), basis(1, (39, 1, 3)), basis(2, (39, 0, 0)))
+FOUND = StoredRange(ROWS, BASES, "usd", NOW, DayRange(FIRST, date(2026, 11, 24)))
+
+
+def test_a_range_is_added_up(connect: Connect) -> None:
+    """Rule: opening + net + fx = closing; churn is per what there was at the start."""
+    found = metrics(connect(), DAYS, "subscription", FOUND)
+    assert found.mrr == MrrFlow(
+        opening=100_000,
+        new=30_000,
+        of_which_reactivation=10_000,
+        expansion=10_000,
+        contraction=-5_000,
+        churned=-15_000,
+        net=20_000,
+        fx=700,
+        rebased=0,
+        closing=120_700,
+    )
+    assert found.customers == PayerFlow(opening=40, new=3, lost=4, closing=39)
+    assert found.subscriptions == PayerFlow(opening=80, new=6, lost=8, closing=78)
+    assert found.rates == Rates(
+        customer_churn_rate=1_000,  # 4 of 40
+        subscription_churn_rate=1_000,  # 8 of 80
+        revenue_churn_rate=2_000,  # 200.00 of 1,000.00
+        net_revenue_churn_rate=0,  # 200.00 - 100.00 - 100.00
+        quick_ratio=20_000,  # 400.00 per 200.00
+    )
+    assert (found.arr, found.arpa) == (12 * 120_700, 1_547)  # 1,207.00 / 78
+    assert (found.complete, found.reason, found.reasons) == (True, None, {})
+
+
+def test_parts_are_rounded_half_even(connect: Connect) -> None:
+    """Rule: a rate is whole parts per ten thousand, ties to the even neighbour."""
+    opening = 200_000  # a part per ten thousand is 0.20 of 2,000.00
+    found = metrics(
+        connect(),
+        DayRange(FIRST, FIRST),
+        "subscription",
+        StoredRange(
+            (row(0, opening - 10 - 60, 0, 0, -10, -60, 0, 0),),
+            (BASES[0],),
+            stored=DayRange(FIRST, FIRST),
+        ),
+    )
+    assert found.rates.revenue_churn_rate == 4  # 3.5
+
+
+def test_an_incomplete_day_marks_the_whole(connect: Connect) -> None:
+    """Rule: figures over a day that is not complete say so, with its reason."""
+    rows = (*ROWS[:2], row(2, 120_700, 0, 0, 0, 0, 0, 0, reason="MISSED_EVENT"))
+    stored = StoredRange(rows, BASES, "usd", NOW, FOUND.stored)
+    found = metrics(connect(), DAYS, "subscription", stored)
+    assert (found.complete, found.reason) == (False, "MISSED_EVENT")
+    assert found.rates.quick_ratio == 20_000
+
+
+NOTHING_MOVED = tuple(row(day, 0, 0, 0, 0, 0, 0, 0) for day in range(3))
+UNREAD = MovementRow(FIRST, snapshot=5, reason="EVENTS_PERMISSION")
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason", "rates"),
+    [
+        (StoredRange(), "CRON_PENDING", "CRON_PENDING"),
+        (
+            StoredRange(ROWS[1:], BASES[1:], stored=DayRange(FIRST, DAYS.last)),
+            "CRON_PENDING",
+            "CRON_PENDING",
+        ),
+        (
+            StoredRange(ROWS[1:], BASES[1:], stored=DayRange(DAYS.last, DAYS.last)),
+            "BEFORE_HISTORY",
+            "BEFORE_HISTORY",
+        ),
+        (
+            StoredRange((UNREAD, *ROWS[1:]), BASES, stored=FOUND.stored),
+            "EVENTS_PERMISSION",
+            "EVENTS_PERMISSION",
+        ),
+        (
+            StoredRange(
+                NOTHING_MOVED,
+                tuple(basis(day, (0, 0, 0)) for day in range(3)),
+                stored=FOUND.stored,
+            ),
+            None,
+            "NO_BASE",
+        ),
+    ],
+)
+def test_what_cannot_be_computed_is_null_with_a_reason(
+    connect: Connect, stored: StoredRange, reason: str | None, rates: str
+) -> None:
+    """Rule: no rate without every day's movements, and none per nothing."""
+    found = metrics(connect(), DAYS, "subscription", stored)
+    assert found.rates == Rates()
+    assert found.reason == reason
+    assert found.reasons == dict.fromkeys(Rates.__struct_fields__, rates)
+
+
+def test_days_that_do_not_tell_of_customers(connect: Connect) -> None:
+    """Rule: rows from before customers were counted have revenue's rates alone."""
+    stored = StoredRange(ROWS, BASES[1:], "usd", NOW, FOUND.stored)
+    found = metrics(connect(), DAYS, "subscription", stored)
+    assert found.rates.revenue_churn_rate == 2_000
+    assert found.customers is None
+    assert found.reasons == {
+        "customer_churn_rate": "BEFORE_HISTORY",
+        "subscription_churn_rate": "BEFORE_HISTORY",
+    }
+
+
+def test_nothing_is_known_of_a_source_that_is_not_connected() -> None:
+    """Rule: after a disconnect no number is left."""
+    found = metrics(Known("stripe"), DAYS, "customer", StoredRange())
+    assert found == Metrics(
+        source="stripe",
+        timezone="UTC",
+        grain="customer",
+        first=DAYS.first,
+        last=DAYS.last,
+        reason="COLLECTING",
+        reasons=dict.fromkeys(Rates.__struct_fields__, "COLLECTING"),
+    )
