@@ -159,10 +159,11 @@ def test_end_of_the_parent_stops_all(start: Start, layout: Layout) -> None:
 
 
 def test_demo_prints_its_report(start: Start, layout: Layout) -> None:
-    """The demo once: a report with an MRR, a sign-in link, status 0, no process."""
+    """The demo once: all channels' MRR, a sign-in link, status 0, no process."""
     process = start("demo", "--once")
     text, _ = process.communicate(timeout=110)
     assert process.returncode == 0, text
-    assert re.search(r"MRR\W+\$[\d,]+\.\d\d", text), text
+    for channel in ("Stripe", "RevenueCat", "Polar"):
+        assert re.search(rf"{channel}\nMRR\W+\$[\d,]+\.\d\d ", text), text
     assert re.search(r"http://127\.0\.0\.1:\d+/sign-in/[\w-]{43}", text), text
     assert _left_on(layout) == []

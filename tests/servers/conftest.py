@@ -48,7 +48,11 @@ PROVIDER_KEYS = (
     *("rk_" + mode + letter * 24 for mode in ("live_", "test_") for letter in "Ab"),
     DEMO_KEY,
 )
-CHANNEL_KEYS = ChannelKeys((DEMO_KEYS["revenuecat"],), (DEMO_KEYS["polar"],))
+CHANNEL_KEYS = ChannelKeys(
+    revenuecat=("sk_" + "C" * 24, DEMO_KEYS["revenuecat"]),
+    polar=("polar_" + "oat_" + "C" * 24, DEMO_KEYS["polar"]),
+    polar_sandbox=("polar_" + "oat_" + "S" * 24,),
+)
 
 
 class StartGateway(Protocol):
@@ -69,7 +73,9 @@ async def provider_url() -> AsyncIterator[str]:
 @asynccontextmanager
 async def _simulator() -> AsyncIterator[str]:
     simulation = Simulation(7, date(2026, 11, 24), 3)
-    runner = web.AppRunner(make_app(simulation, PROVIDER_KEYS, CHANNEL_KEYS), access_log=None)
+    runner = web.AppRunner(
+        make_app(simulation, PROVIDER_KEYS, CHANNEL_KEYS), access_log=None
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -115,6 +121,11 @@ async def _starter(
 ) -> AsyncIterator[StartGateway]:
     public = folder / "sealing-public.json"
     public.write_bytes(sealing.public_document(sealing.generate().public()))
+    delivery_ring = sealing.generate()
+    delivery = folder / "delivery-public.json"
+    delivery.write_bytes(sealing.public_document(delivery_ring.public()))
+    private = folder / "delivery-key.json"
+    private.write_bytes(sealing.private_document(delivery_ring))
     code = folder / "setup-code"
     code.write_text(SETUP_CODE + "\n")
     async with AsyncExitStack() as stack:
@@ -130,9 +141,13 @@ async def _starter(
                 "nats_url": bus.url,
                 "nats_seed_file": bus.seed_file("gateway"),
                 "sealing_public_file": public,
+                "delivery_public_file": delivery,
                 "setup_code_file": code,
                 "port": port,
                 "stripe_api_base": provider_url,
+                "revenuecat_api_base": f"{provider_url}/revenuecat",
+                "polar_api_base": f"{provider_url}/polar",
+                "polar_sandbox_api_base": f"{provider_url}/polar-sandbox",
                 "signup": "open",
             }
             await build(Settings(**{**given, **settings}))(Lifetime(stack, None))

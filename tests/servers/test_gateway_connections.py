@@ -351,19 +351,6 @@ async def test_impossible_changes(
     assert (await stored(gateway))[0]["settings_revision"] == 1
 
 
-async def test_other_channels_wait(gateway: RunningGateway, owner: Owner) -> None:
-    """RevenueCat and Polar keys are judged, and a fitting one is not supported yet."""
-    for source, key in (
-        ("revenuecat", "sk_" + "A" * 20),
-        ("polar", "polar_oat_" + "A" * 20),
-    ):
-        path = f"/api/v1/integrations/{source}"
-        fitting = await gateway.call("PUT", path, owner=owner, json={"api_key": key})
-        assert (fitting.status, fitting.code) == (422, "SOURCE_NOT_SUPPORTED")
-        wrong = await gateway.call("PUT", path, owner=owner, json={"api_key": LIVE})
-        assert wrong.code == "INVALID_PREFIX"
-
-
 async def test_events_end_with_the_run(gateway: RunningGateway, owner: Owner) -> None:
     """The progress stream sends rows and ends when the run is over."""
     row = (await connect(gateway, owner)).json

@@ -171,7 +171,11 @@ async def test_older_history_is_asked_for(
     assert (found["reason"], found["rows"]) == ("COLLECTING", [])
     progress = {"stage": "invoices", "done": 40, "total": 200, "eta_s": None}
     assert found["run"] == {"run_id": run_id, "state": "running", "progress": progress}
-    await world.fetch("UPDATE collector.run SET state = 'done'")
+    await world.fetch("UPDATE collector.run SET state = 'done', finished_at = now()")
+    # A read that is never kept: what follows is read anew.
+    await get(gateway, owner, "/api/v1/integrations/stripe")
+    computing = (await get(gateway, owner, path))["run"]["progress"]
+    assert computing == {"stage": "computing", "done": 200, "total": 200, "eta_s": 0}
     again = await gateway.call("POST", ASK.format("stripe"), owner=owner)
     assert again.json["run_id"] != run_id
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -22,7 +23,7 @@ from opseer_common.sealing import SealedFor, Secret
 from opseer_common.testing.servers import FreshDatabase
 from opseer_gateway.store import sealing_keys as gateway_keys
 
-Opseer = Callable[..., Awaitable[Result]]
+Opseer = Callable[..., Coroutine[Any, Any, Result]]
 ACCOUNTS = tuple(uuid4() for _ in range(20))
 INSERT = """
     INSERT INTO gateway.opseer_user_integration

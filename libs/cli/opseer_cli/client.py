@@ -40,6 +40,15 @@ class Gateway:
         """Fetch the 90 days again; return `{run_id}`."""
         return await self._json("POST", f"/api/v1/integrations/{source}/refresh")
 
+    async def ask_history(self, source: str) -> dict[str, Any]:
+        """Have older history read; return `{run_id}`."""
+        return await self._json("POST", f"/api/v1/integrations/{source}/history")
+
+    async def history(self, source: str) -> dict[str, Any]:
+        """Return older history, estimated, and the run that reads it."""
+        query = {"source": source}
+        return await self._json("GET", "/api/v1/mrr/history", query=query)
+
     async def disconnect(self, source: str) -> None:
         """Delete the key and what it brought."""
         await self._text("DELETE", f"/api/v1/integrations/{source}")

@@ -12,10 +12,10 @@ from opseer_cli import progress
 from opseer_cli.client import Gateway, gateway
 from opseer_cli.supervisor import Supervisor
 from opseer_common.clock import utc_now
-from opseer_common.demo_account import ensure_demo_account
+from opseer_common.demo_account import DEMO_KEYS, ensure_demo_account
 from opseer_common.errors import OpseerError
 
-_SOURCE = "stripe"
+_SOURCES: tuple[str, ...] = tuple(DEMO_KEYS)
 _REPORT_TIMEOUT = 120.0
 _REST_TIMEOUT = 10.0
 _INTERVAL = 0.5
@@ -28,17 +28,20 @@ async def play(supervisor: Supervisor, console: Console) -> None:
     account = await ensure_demo_account(supervisor.database_url, clock=utc_now)
     url = supervisor.settings.local_url
     async with gateway(url, account.token) as api:
-        row = await api.integration(_SOURCE)
-        if row["state"] not in _RUNNING:
-            console.print("connecting the made-up company")
-            await api.connect_demo(_SOURCE)
-        await progress.follow(api, _SOURCE, console)
+        states = {each: (await api.integration(each))["state"] for each in _SOURCES}
+        for source in _SOURCES:
+            if states[source] not in _RUNNING:
+                console.print(f"connecting the made-up company: {source}")
+                await api.connect_demo(source)
+        for source in _SOURCES:
+            await progress.follow(api, source, console)
         yesterday = utc_now().date() - timedelta(days=1)
-        earlier = row["state"] == "connected"
-        if earlier and await _missing(api, yesterday):
-            # The next daily round may be hours away.
-            await api.refresh(_SOURCE)
-            await progress.follow(api, _SOURCE, console)
+        late = {source for source, _ in await _missing(api, yesterday)}
+        for source in sorted(late):
+            if states[source] == "connected":
+                # The next daily round may be hours away.
+                await api.refresh(source)
+                await progress.follow(api, source, console)
         await _until_whole(api, yesterday)
         report = await api.report(yesterday, "text")
     console.print()
@@ -48,7 +51,7 @@ async def play(supervisor: Supervisor, console: Console) -> None:
 
 
 async def _until_whole(api: Gateway, day: date) -> None:
-    """Wait for the report of `day` with all its values.
+    """Wait for the report of `day` with all values of all channels.
 
     One without some of them is good enough after a while, as a user's own may be;
     one without MRR is an OpseerError.
@@ -57,21 +60,25 @@ async def _until_whole(api: Gateway, day: date) -> None:
     missing = await _missing(api, day)
     while missing:
         waited = time.monotonic() - began
-        if "mrr" in missing and waited > _REPORT_TIMEOUT:
-            raise OpseerError(f"the report of {day} has no MRR; see the logs")
-        if "mrr" not in missing and waited > _REST_TIMEOUT:
+        without = [source for source, key in missing if key == "mrr"]
+        if without and waited > _REPORT_TIMEOUT:
+            names = ", ".join(sorted(without))
+            raise OpseerError(
+                f"the report of {day} has no MRR of {names}; see the logs"
+            )
+        if not without and waited > _REST_TIMEOUT:
             return
         await asyncio.sleep(_INTERVAL)
         missing = await _missing(api, day)
 
 
-async def _missing(api: Gateway, day: date) -> set[str]:
-    """Return which metrics of the source's channel have no value."""
+async def _missing(api: Gateway, day: date) -> set[tuple[str, str]]:
+    """Return which metrics of which channels have no value."""
     report = await api.report_document(day)
-    values = {
-        metric["key"]: metric["value"]
+    found = {
+        (channel["source"], metric["key"]): metric["value"]
         for channel in report["channels"]
-        if channel["source"] == _SOURCE
         for metric in channel["metrics"]
     }
-    return {key for key in ("mrr", *values) if values.get(key) is None}
+    wanted = {(source, "mrr") for source in _SOURCES} | set(found)
+    return {each for each in wanted if found.get(each) is None}

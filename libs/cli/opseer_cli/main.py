@@ -33,6 +33,7 @@ for _command in (
     remote.export,
     remote.connect,
     remote.refresh,
+    remote.history,
     remote.disconnect,
     operations.backup,
     operations.restore,

@@ -15,7 +15,7 @@ from rich.console import Console
 from opseer_cli import settings
 from opseer_cli.client import Gateway
 from opseer_cli.client import gateway as gateway_at
-from opseer_cli.progress import follow
+from opseer_cli.progress import follow, follow_history
 from opseer_common.errors import ConfigError
 
 _console = Console(stderr=True, highlight=False)
@@ -113,6 +113,20 @@ def refresh(source: Source, url: Url = None, token: Token = None) -> None:
     async def ask(api: Gateway) -> None:
         await api.refresh(source)
         await _until_done(api, source)
+
+    _call(ask, url, token)
+
+
+def history(source: Source, url: Url = None, token: Token = None) -> None:
+    """Estimate MRR of the twelve months before the exact days, from invoices."""
+
+    async def ask(api: Gateway) -> None:
+        run_id = (await api.ask_history(source))["run_id"]
+        found = await follow_history(api, source, run_id, _console)
+        rows = found["rows"]
+        days = f"{rows[0]['date']} to {rows[-1]['date']}" if rows else "no days"
+        reason = f" ({found['reason']})" if found["reason"] else ""
+        _console.print(f"{source}: estimated MRR of {days}{reason}")
 
     _call(ask, url, token)
 

@@ -170,6 +170,7 @@ POLAR: Final = Channel(
             "organizations": "organizations:read",
             "metrics": "metrics:read",
             "refunds": "refunds:read",
+            "orders": "orders:read",
         }
     ),
     definitions=MappingProxyType(

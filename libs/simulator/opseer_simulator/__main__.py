@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epoch,
         options.customers,
         stories=options.stories,
+        without=frozenset(options.without),
         bulk=options.bulk,
         event_version=options.event_version,
     )
@@ -71,6 +72,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=("plain", "full"),
         default="plain",
         help="full = everything that can happen at Stripe",
+    )
+    parser.add_argument(
+        "--without", action="append", default=[], help="a story of the full company"
     )
     parser.add_argument(
         "--bulk", type=int, default=0, help="further payments in each 120 days"

@@ -31,7 +31,7 @@ class FullCompany:
 
     `without` names stories of `FullStories` that are left out, and may name
     `pounds_kept`: after ten weeks pounds are no longer converted. `told` are the
-    stories that are told at least twice, by name.
+    stories that are told at least twice, by name, `further` those of `FullStories`.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class FullCompany:
             if name not in without
         }
         self._stories.tell_all(dict.fromkeys(further.values(), 1))
+        self.further = set(further)
         self.told = {**further, **dict(self._stories.all())}
         told = list(self.told.values())
         if "pounds_kept" not in without:

@@ -24,7 +24,8 @@ class Simulation:
     """One company behind one account, seen at `now` plus an offset.
 
     `customers` is its size; `now` returns an aware instant. `stories`: `plain` is a
-    small company of usual things, `full` has everything that can happen at Stripe.
+    small company of usual things, `full` has everything that can happen at Stripe but
+    the stories named by `without` (see FullCompany).
     `bulk` adds so many payments in each 120 days, which cost next to nothing to make.
     `event_version` is the account's API version, in which its events are shown; see
     `event_shapes.VERSIONS`. `script` founds another company instead, an office with
@@ -41,6 +42,7 @@ class Simulation:
         script: Callable[[], Office] | None = None,
         *,
         stories: Literal["plain", "full"] = "plain",
+        without: frozenset[str] = frozenset(),
         bulk: int = 0,
         event_version: str = API_VERSION,
     ) -> None:
@@ -52,8 +54,13 @@ class Simulation:
         self.customers = customers
         self.offset_seconds = 0
         self._now = now
-        kind = FullCompany if stories == "full" else Company
-        self._script = script or (lambda: kind(seed, epoch, customers).office)
+
+        def company() -> Office:
+            if stories == "full":
+                return FullCompany(seed, epoch, customers, without).office
+            return Company(seed, epoch, customers).office
+
+        self._script = script or company
         self._office = self._found()
 
     def _found(self) -> Office:

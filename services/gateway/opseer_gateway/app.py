@@ -19,6 +19,7 @@ from opseer_common.key_files import PublicFile
 from opseer_common.outbox import Relay
 from opseer_common.run import Lifetime
 from opseer_gateway.actions.accounts import Entrance
+from opseer_gateway.actions.alerts import AlertSettings
 from opseer_gateway.actions.board import Boards
 from opseer_gateway.actions.connections import Connections, Provider
 from opseer_gateway.actions.details import Details
@@ -26,6 +27,7 @@ from opseer_gateway.actions.people import People
 from opseer_gateway.actions.reading import Reading
 from opseer_gateway.actions.trends import Trends
 from opseer_gateway.api.accounts import AccountRoutes
+from opseer_gateway.api.alerts import AlertRoutes
 from opseer_gateway.api.details import DetailRoutes
 from opseer_gateway.api.figures import FigureRoutes
 from opseer_gateway.api.integrations import IntegrationRoutes
@@ -48,17 +50,21 @@ from opseer_gateway.providers.stripe import StripeProvider, open_session
 from opseer_gateway.settings import Settings
 from opseer_gateway.store import sealing_keys
 from opseer_gateway.store.accounts import AccountStore
+from opseer_gateway.store.alerts import AlertStore
 from opseer_gateway.store.board import BoardStore
 from opseer_gateway.store.connections import ConnectionStore
+from opseer_gateway.store.freshness import FreshnessStore
 from opseer_gateway.store.people import PeopleStore
 from opseer_gateway.store.trends import TrendStore
 from opseer_gateway.web.bodies import LARGEST, BodyTimer
 from opseer_gateway.web.guard import GuardedRunner
 from opseer_gateway.web.headers import Headers
+from opseer_gateway.web.kept import Kept
 from opseer_gateway.web.metrics import Metrics
 from opseer_gateway.web.origins import Origins
 from opseer_gateway.web.passwords import Passwords
 from opseer_gateway.web.problems import problems
+from opseer_gateway.web.remembered import Remembered
 from opseer_gateway.web.routes import Route
 from opseer_gateway.web.sessions import Sessions
 
@@ -112,7 +118,10 @@ class _Parts:
     reading: Reading
     details: Details
     trends: Trends
+    alerts: AlertSettings
     sessions: Sessions
+    remembered: Remembered
+    kept: Kept
     origins: Origins
 
 
@@ -130,7 +139,13 @@ def application(
     about = OperationRoutes(probes, measured, routes)
     return _routed(
         [*routes, *about.routes(), *_pages(parts, about.document)],
-        [measured.metrics.middleware, problems, parts.origins.middleware],
+        [
+            measured.metrics.middleware,
+            problems,
+            parts.origins.middleware,
+            parts.remembered.middleware,
+            parts.kept.middleware,
+        ],
         secure=settings.secure,
     )
 
@@ -154,6 +169,8 @@ def _parts(
         plan=settings.default_plan,
         open_signup=settings.signup == "open",
     )
+    remembered = Remembered(entrance)
+    sessions = Sessions(remembered, secure=settings.secure)
     connection_store = ConnectionStore(database)
     connections = Connections(
         connection_store,
@@ -171,8 +188,22 @@ def _parts(
         reading=Reading(store, utc_now),
         details=Details(store, utc_now),
         trends=Trends(TrendStore(database), utc_now),
-        sessions=Sessions(entrance, secure=settings.secure),
+        alerts=_alerts(settings, database),
+        sessions=sessions,
+        remembered=remembered,
+        kept=Kept(sessions, FreshnessStore(database).tag),
         origins=Origins(settings.public_url, settings.trusted_proxies),
+    )
+
+
+def _alerts(settings: Settings, database: Database) -> AlertSettings:
+    """Return the alerts; without the notifier's public key none can be added."""
+    public = settings.delivery_public_file
+    return AlertSettings(
+        AlertStore(database),
+        PublicFile(public) if public else None,
+        utc_now,
+        allow_private=settings.allow_private_destinations,
     )
 
 
@@ -197,13 +228,17 @@ def providers(client: ClientSession, settings: Settings) -> dict[Source, Provide
 def _api(parts: _Parts) -> list[Route]:
     """Return the routes of the API that are about accounts."""
     sessions, origins, reading = parts.sessions, parts.origins, parts.reading
+    figures = [
+        *FigureRoutes(reading, sessions).routes(),
+        *DetailRoutes(parts.details, sessions).routes(),
+        *TrendRoutes(parts.trends, sessions).routes(),
+    ]
     return [
         *AccountRoutes(parts.entrance, sessions, origins).routes(),
         *PeopleRoutes(parts.people, reading, sessions, origins).routes(),
         *IntegrationRoutes(parts.connections, reading, sessions).routes(),
-        *FigureRoutes(reading, sessions).routes(),
-        *DetailRoutes(parts.details, sessions).routes(),
-        *TrendRoutes(parts.trends, sessions).routes(),
+        *parts.kept.routes(figures),
+        *AlertRoutes(parts.alerts, sessions).routes(),
     ]
 
 
@@ -215,6 +250,11 @@ def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
     channels = Channels(connections, reading, utc_now)
     doors = Doors(sessions, origins, renderer, frames)
     boards = Boards(parts.store, utc_now)
+    revenue = [
+        *OverviewPages(reading, connections, sessions, renderer, utc_now).routes(),
+        *RevenuePages(boards, connections, sessions, renderer).routes(),
+        *DayPages(parts.details, sessions, renderer, frames).routes(),
+    ]
     return [
         *ChannelPages(
             connections, reading, channels, sessions, renderer, frames
@@ -223,9 +263,7 @@ def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
         *InvitationPages(parts.people, doors).routes(),
         *ReferencePage(api, sessions, renderer, frames).routes(),
         *EntrancePages(parts.entrance, sessions, origins, renderer).routes(),
-        *OverviewPages(reading, connections, sessions, renderer, utc_now).routes(),
-        *RevenuePages(boards, connections, sessions, renderer).routes(),
-        *DayPages(parts.details, sessions, renderer, frames).routes(),
+        *parts.kept.routes(revenue),
         *assets.routes(),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,9 +11,10 @@ from uuid import UUID, uuid4
 import aiohttp
 import msgspec
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
-from opseer_collector.actions import Collecting
+from opseer_collector.actions import Collecting, intake
 from opseer_collector.domain.fetching import Provider
 from opseer_collector.domain.work import Claim
 from opseer_collector.providers.polar.collect import PolarProvider
@@ -35,6 +37,7 @@ from opseer_simulator.channels_mounted import ChannelKeys
 from opseer_simulator.server import make_app
 from opseer_simulator.simulation import Simulation
 
+HASTE = 0.01
 KEYS: Mapping[Source, str] = {
     "revenuecat": "sk_" + "AbCdEfGhIjKlMnOpQrSt",
     "polar": "polar_" + "oat_" + "AbCdEfGhIjKlMnOpQrSt",
@@ -67,6 +70,11 @@ class Company:
         found = await self._call("GET", f"{source}/truth", params=query)
         return {date.fromisoformat(day["date"]): day for day in found["days"]}
 
+    async def state(self, source: Source) -> dict[str, Any]:
+        """Return how a channel stands."""
+        found: dict[str, Any] = await self._call("GET", f"{source}/state")
+        return found
+
     async def control(self, path: str, body: object) -> None:
         """Tell the simulator to behave differently."""
         await self._call("POST", path, json=body)
@@ -77,6 +85,18 @@ class Company:
         await self._call("DELETE", f"{source}/calls")
         paths: Mapping[str, int] = found["paths"]
         return paths
+
+    async def restore(self) -> None:
+        """Let both channels behave well again."""
+        for source in KEYS:
+            await self.control(f"{source}/key", {"state": "valid"})
+            await self.control(f"{source}/permissions", {"missing": []})
+            await self._call("DELETE", f"{source}/faults")
+            await self.control(f"{source}/limits", {"domains": {}})
+        await self.control("revenuecat/projects", {"count": 1})
+        await self.control("revenuecat/stores", {"stripe": False})
+        await self.control("revenuecat/shape", {})
+        await self.control("polar/settings", {})
 
     async def _call(self, method: str, path: str, **more: Any) -> Any:
         assert self._client is not None
@@ -122,8 +142,9 @@ class ChannelCollector:
         )
 
     async def _sleep(self, seconds: float) -> None:
-        """Note a wait between tries, and do not wait."""
+        """Note a wait, and wait a hundredth of it: a minute is over in 0.6 s."""
         self.waits.append(seconds)
+        await asyncio.sleep(seconds * HASTE)
 
     async def _announce(self, message: CollectionProgressed) -> None:
         self.told.append(message)
@@ -188,6 +209,14 @@ class ChannelCollector:
         assert await self.drive_all() >= 1
         return run_id
 
+    async def forget(self) -> None:
+        """End what a test connected: its daily rounds are not the next one's."""
+        rows = await self.sealed.fetch(
+            "DELETE FROM gateway.opseer_user_integration RETURNING connection_id"
+        )
+        if rows:
+            await self.connections.sweep(self.company.now)
+
     async def figures(self, of: SealedConnection) -> dict[date, dict[str, Any]]:
         """Return the published rows by day and name: value, reason, currency."""
         rows = await self.sealed.fetch(
@@ -218,7 +247,7 @@ class ChannelCollector:
         }
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def company() -> AsyncIterator[Company]:
     """Return the company, listening."""
     made = Company()
@@ -233,14 +262,30 @@ async def company() -> AsyncIterator[Company]:
     await runner.cleanup()
 
 
-@pytest.fixture
-async def collector(
-    database: FreshDatabase, company: Company
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_collector(
+    module_database: FreshDatabase, company: Company
 ) -> AsyncIterator[ChannelCollector]:
-    """Return the collector."""
-    own = await Database.connect(database.login_url("collector"))
+    """Return the collector of a module's tests: each has accounts of its own."""
+    own = await Database.connect(module_database.login_url("collector"))
     session = open_session()
-    async with sealed_keys(database) as sealed:
+    async with sealed_keys(module_database) as sealed:
+        monkeypatch = pytest.MonkeyPatch()
+        monkeypatch.setattr(intake, "_GATHER_SECONDS", 0)  # nobody comes meanwhile
         yield ChannelCollector(own, sealed, company, session)
+        monkeypatch.undo()
     await session.close()
     await own.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def collector(
+    shared_collector: ChannelCollector, company: Company
+) -> AsyncIterator[ChannelCollector]:
+    """Return the collector; what a test changes of the providers ends with it."""
+    shared_collector.waits.clear()
+    for source in KEYS:
+        await company.calls(source)
+    yield shared_collector
+    await company.restore()
+    await shared_collector.forget()

@@ -36,6 +36,7 @@ from opseer_notifier.store.notices import NoticeStore
 from opseer_notifier.store.planning import PlanningStore
 from opseer_notifier.store.reports import PostgresStore
 
+
 class Time:
     """A clock that stands until it is set."""
 

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from rich.console import Console
 
 from opseer_cli.client import Gateway, gateway
-from opseer_cli.progress import follow
+from opseer_cli.progress import follow, follow_history
 from opseer_common.errors import OpseerError
 
 _SOURCE = "/api/v1/integrations/stripe"
@@ -79,6 +79,7 @@ async def test_connect_says_what_the_contract_says(
             ("GET", "/api/v1/reports/daily?format=text&date=2026-03-01"),
         ),
         (lambda api: api.report(None), ("GET", "/api/v1/reports/daily")),
+        (lambda api: api.ask_history("stripe"), ("POST", f"{_SOURCE}/history")),
     ],
 )
 async def test_each_call_has_its_route(
@@ -141,3 +142,29 @@ async def test_following_stops_at_a_refused_key(
     scripted.answers = [_row("auth_failed", None)]
     with pytest.raises(OpseerError, match="AUTH_FAILED"):
         await follow(api, "stripe", Console(file=io.StringIO()))
+
+
+def _history(state: str, progress: object, reason: str | None) -> tuple[int, Any]:
+    """Return an answer with a run that reads older history."""
+    run = {"run_id": "7", "state": state, "progress": progress}
+    return 200, {"run": run, "reason": reason, "rows": []}
+
+
+async def test_older_history_is_followed_to_its_end(
+    script: tuple[Script, Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar stays from before the run is known until its estimate is made."""
+    monkeypatch.setattr("opseer_cli.progress._INTERVAL", 0.01)
+    scripted, api = script
+    progress = {"stage": "invoices", "done": 3, "total": 200, "eta_s": 9}
+    scripted.answers = [
+        (200, {"run": None, "reason": "BEFORE_HISTORY", "rows": []}),
+        _history("running", progress, "COLLECTING"),
+        _history("done", {**progress, "stage": "computing"}, "COLLECTING"),
+        _history("done", None, None),
+    ]
+    found = await follow_history(api, "stripe", "7", Console(file=io.StringIO()))
+    assert (found["reason"], scripted.answers) == (None, [])
+    scripted.answers = [_history("failed", None, "BEFORE_HISTORY")]
+    with pytest.raises(OpseerError, match="AUTH_FAILED"):
+        await follow_history(api, "stripe", "7", Console(file=io.StringIO()))

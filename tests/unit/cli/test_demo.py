@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from opseer_cli.client import Gateway, gateway
 from opseer_cli.demo import _until_whole
+from opseer_common.demo_account import DEMO_KEYS
 from opseer_common.errors import OpseerError
 
 _DAY = date(2026, 3, 1)
@@ -33,8 +34,8 @@ async def api(
     async def answer(_: web.Request) -> web.Response:
         values = reports.pop(0) if len(reports) > 1 else reports[0]
         metrics = [{"key": key, "value": value} for key, value in values.items()]
-        channel = {"source": "stripe", "metrics": metrics}
-        return web.json_response({"channels": [channel]})
+        channels = [{"source": each, "metrics": metrics} for each in DEMO_KEYS]
+        return web.json_response({"channels": channels})
 
     app = web.Application()
     app.router.add_get("/api/v1/reports/daily", answer)

@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -26,7 +26,7 @@ from opseer_collector.domain.records import Batch, Fetched
 from opseer_collector.domain.windows import bounds, span, window
 from opseer_collector.providers.stripe.client import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
-from opseer_common.days import zone
+from opseer_common.days import day_of, last_days, start_of, zone
 from opseer_common.sealing import Secret
 from opseer_mrr.domain.computation import (
     ConnectionKey,
@@ -36,21 +36,30 @@ from opseer_mrr.domain.computation import (
     Settings,
     compute,
 )
-from opseer_simulator.event_shapes import BASIL, VERSIONS
+from opseer_simulator.event_shapes import VERSIONS
 from opseer_simulator.full_company import FullCompany
 from opseer_simulator.server import make_app
 from opseer_simulator.simulation import Simulation, truth_of
 from opseer_simulator.truth import Truth
 
-SHALLOW = 20
-"""So many companies are always compared, a thousand with the full counts."""
+WHOLE, SHALLOW, DEEP = 20, 100, 1000
+"""Always compared: so many companies with every story, and then up to so many with a
+quarter of the stories each. With the full counts: a thousand, the rest with every story.
+"""
 ZONES = (
     *("UTC", "Asia/Seoul", "Pacific/Auckland", "America/New_York", "Europe/Berlin"),
-    *("Asia/Kolkata", "America/Los_Angeles"),
+    *("Asia/Kolkata", "America/Los_Angeles", "Australia/Lord_Howe", "Africa/Cairo"),
 )
+MOMENTS = (
+    datetime(2026, 11, 24, 15, 7, tzinfo=UTC),  # clocks go back in America
+    datetime(2027, 1, 12, 0, 30, tzinfo=UTC),  # a year ends
+    datetime(2028, 3, 14, 23, 59, 59, tzinfo=UTC),  # 29 February; forward in America
+    datetime(
+        2026, 4, 28, 9, tzinfo=UTC
+    ),  # back in Australia, forward at midnight in Cairo
+)
+AGE = timedelta(days=135)
 KEY = "rk_" + "test_" + "Full" * 5
-NOW = datetime(2026, 11, 24, 15, 7, tzinfo=UTC)
-EPOCH = date(2026, 7, 12)
 CATEGORIES = (
     *("new", "expansion", "contraction", "churned", "net"),
     "of_which_reactivation",
@@ -93,11 +102,12 @@ class Account:
     fetched: Fetched
     whole: Batch
     timezone: str
+    now: datetime
 
     @cached_property
     def truth(self) -> Truth:
         """Return what the ledger says of the days that are shown."""
-        days = window(NOW, zone(self.timezone))
+        days = window(self.now, zone(self.timezone))
         return truth_of(self.simulation, self.timezone, days.first, days.last)
 
     def rates(self) -> list[Rate]:
@@ -125,7 +135,7 @@ class Account:
             Inputs(
                 key=ConnectionKey(UUID(int=1), "stripe", UUID(int=2)),
                 revision=1,
-                as_of=NOW,
+                as_of=self.now,
                 settings=Settings(1, {"preset": preset}, self.timezone),
                 settlement="usd",
                 permissions=self.fetched.permissions,
@@ -144,7 +154,7 @@ class Account:
     def daily(self) -> list[DailyRow]:
         """Return the rows of the daily cache."""
         tz = zone(self.timezone)
-        days = window(NOW, tz)
+        days = window(self.now, tz)
         starts = bounds(days, tz)
 
         def day(at: int) -> int:
@@ -172,24 +182,34 @@ class Account:
             ],
             failed=failed,
         )
-        return daily_rows(days, starts, facts, "usd", RateTable(self.rates()), NOW)
+        return daily_rows(days, starts, facts, "usd", RateTable(self.rates()), self.now)
 
 
-async def collected(seed: int, timezone: str = "UTC", version: str = BASIL) -> Account:
-    """Return a first collection of a full company."""
+def stories_of(seed: int) -> frozenset[str]:
+    """Return the stories that a company of the smaller ones does without."""
+    if seed <= WHOLE or seed > SHALLOW:
+        return frozenset()
+    further = sorted(FullCompany(seed, MOMENTS[0].date(), 0).further)
+    return frozenset(further) - frozenset(further[seed // 4 % 4 :: 4])
+
+
+async def collected(seed: int) -> Account:
+    """Return a first collection of a company, at its moment, in its zone and shape."""
+    now, without = MOMENTS[seed % len(MOMENTS)], stories_of(seed)
+    epoch, customers = (now - AGE).date(), 0 if without else 4
     simulation = Simulation(
         seed,
-        EPOCH,
-        now=lambda: NOW,
-        script=lambda: FullCompany(seed, EPOCH, 4).office,
-        event_version=version,
+        epoch,
+        now=lambda: now,
+        script=lambda: FullCompany(seed, epoch, customers, without).office,
+        event_version=VERSIONS[seed % len(VERSIONS)],
     )
     intake = Intake()
-    reads = span(NOW, None, whole=True)
+    reads = span(now, None, whole=True)
     async with TestServer(make_app(simulation, [KEY])) as server, open_session() as web:
         provider = StripeProvider(web, {"test": str(server.make_url(""))}, 5000)
         request = Request(
-            "first", "test", Secret(KEY), reads.since, reads.until, reads.events, NOW
+            "first", "test", Secret(KEY), reads.since, reads.until, reads.events, now
         )
         fetched = await provider.fetch(request, intake)
     batches = intake.batches
@@ -204,20 +224,42 @@ async def collected(seed: int, timezone: str = "UTC", version: str = BASIL) -> A
         changes=[row for batch in batches for row in batch.changes],
         quarantined=[row for batch in batches for row in batch.quarantined],
     )
-    return Account(simulation, fetched, whole, timezone)
+    return Account(simulation, fetched, whole, ZONES[seed % len(ZONES)], now)
 
 
 def numbered(seed: int) -> Any:
-    """Return a seed as a parameter: beyond the first twenty, with the full counts."""
+    """Return a seed as a parameter: beyond the first hundred, with the full counts."""
     return pytest.param(seed, marks=() if seed <= SHALLOW else pytest.mark.deep)
 
 
-@pytest.fixture(scope="module", params=[numbered(seed) for seed in range(1, 1001)])
+@pytest.fixture(scope="module", params=[numbered(seed) for seed in range(1, DEEP + 1)])
 def account(request: pytest.FixtureRequest) -> Account:
     """Return the first collection of a full company, in one of its zones and shapes."""
-    seed: int = request.param
-    zone_of, shape = ZONES[seed % len(ZONES)], VERSIONS[seed % len(VERSIONS)]
-    return asyncio.run(collected(seed, zone_of, shape))
+    return asyncio.run(collected(request.param))
+
+
+def test_every_story_is_in_the_smaller_companies_too() -> None:
+    """Each with every moment; the first ones have all stories anyway."""
+    every = FullCompany(1, MOMENTS[0].date(), 0).further
+    told: dict[int, set[str]] = defaultdict(set)
+    for seed in range(WHOLE + 1, SHALLOW + 1):
+        told[seed % len(MOMENTS)] |= every - stories_of(seed)
+    assert [told[moment] for moment in range(len(MOMENTS))] == [every] * len(MOMENTS)
+
+
+def test_odd_days_are_among_those_compared() -> None:
+    """Short and long ones, also of half an hour, without midnight, and rare dates."""
+    seen: set[date] = set()
+    hours: set[float] = set()
+    for seed in range(1, SHALLOW + 1):
+        tz = zone(ZONES[seed % len(ZONES)])
+        today = day_of(MOMENTS[seed % len(MOMENTS)], tz)
+        for day in last_days(29, today):
+            seen.add(day)
+            length = start_of(day + timedelta(days=1), tz) - start_of(day, tz)
+            hours.add(length / timedelta(hours=1))
+    assert hours == {23, 24, 24.5, 25}
+    assert seen >= {date(2028, 2, 29), date(2026, 12, 31), date(2027, 1, 1)}
 
 
 def test_todays_figures_are_the_ledgers(account: Account) -> None:

@@ -129,6 +129,21 @@ async def test_movements_can_be_told_apart(client: Client) -> None:
         assert abs(new + back + grown + lost + shrunk - movement) < 0.03
 
 
+async def test_the_overview_can_be_in_whole_units(client: Client) -> None:
+    """To the cent, or rounded as it has been seen; the charts stay exact."""
+    project = await project_of(client)
+    [today] = await truth(client, "from=2026-11-24&to=2026-11-24")
+    for overview, value in (
+        ("exact", today["mrr"] / 100),
+        ("whole", round(today["mrr"] / 100)),
+    ):
+        await control(client, "shape", overview=overview)
+        shown = await ask(client, f"{project}/metrics/overview", "OverviewMetrics")
+        values = {metric["id"]: metric["value"] for metric in shown["metrics"]}
+        assert values["mrr"] == value
+        assert values["active_subscriptions"] == today["active_subscriptions"]
+
+
 async def test_resolutions_are_ids(client: Client) -> None:
     """ "2" are months; a word is refused."""
     project = await project_of(client)

@@ -135,17 +135,17 @@ INSERT INTO notifier.report
 INSERT INTO notifier.built_from
     SELECT :account, 's' || n, :connection, n, n, now() FROM odd;
 INSERT INTO notifier.alert_setting
-    VALUES (:account, :user, ARRAY['stripe', NULL], '09:30', 'Asia/Seoul', '{1,7}', true,
-            NULL, 'infinity', '2026-11-01 00:00:00.000001+00');
+    VALUES (:account, :user, ARRAY['stripe', NULL], '09:30', 'Asia/Seoul', '{1,7}',
+            true, NULL, 'infinity', '2026-11-01 00:00:00.000001+00');
 INSERT INTO notifier.destination (destination_id, account_id, user_id, kind, name, hint,
         sealed, error_detail, created_at)
     SELECT gen_random_uuid(), :account, :user, 'slack', text, text,
            decode('0200000001' || repeat('cd', 1075), 'hex'), nullif(text, ''), now()
     FROM odd;
-INSERT INTO notifier.delivery (delivery_id, account_id, user_id, destination_id, channel,
-        hint, kind, day, fact, body, state, due_at, not_before, created_at)
-    SELECT gen_random_uuid(), :account, :user, gen_random_uuid(), 'slack', text, 'daily',
-           '2028-02-29', text, jsonb_build_object(text, 1.50), 'sent', now(),
+INSERT INTO notifier.delivery (delivery_id, account_id, user_id, destination_id,
+        channel, hint, kind, day, fact, body, state, due_at, not_before, created_at)
+    SELECT gen_random_uuid(), :account, :user, gen_random_uuid(), 'slack', text,
+           'daily', '2028-02-29', text, jsonb_build_object(text, 1.50), 'sent', now(),
            'infinity', now()
     FROM odd;
 """

@@ -101,7 +101,8 @@ class _Api:
         starts = [today + 1 - _OVERVIEW_DAYS, today + 1]
         period = self._figures(project, question).periods(starts)[0]
         now = self._world.now()
-        return json_response(overview_json(period, question.currency, now))
+        shape = self._world.shape
+        return json_response(overview_json(period, question.currency, now, shape))
 
     async def chart(self, request: web.Request) -> web.Response:
         """GET …/charts/{name}."""

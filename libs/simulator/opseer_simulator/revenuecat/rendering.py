@@ -30,7 +30,9 @@ def project_json(project: Project) -> dict[str, Any]:
     }
 
 
-def overview_json(period: Period, currency: str, now: int) -> dict[str, Any]:
+def overview_json(
+    period: Period, currency: str, now: int, shape: Shape
+) -> dict[str, Any]:
     """Return the overview of the 28 days that end now."""
     flow = period.flow
     metrics = (
@@ -41,6 +43,7 @@ def overview_json(period: Period, currency: str, now: int) -> dict[str, Any]:
         ("new_customers", "New Customers", "#", "P28D", flow.customers_new),
         ("active_users", "Active Users", "#", "P28D", 7 * flow.customers_new),
     )
+    whole = shape.overview == "whole"
     moment = datetime.fromtimestamp(now, UTC)
     return {
         "object": "overview_metrics",
@@ -52,11 +55,12 @@ def overview_json(period: Period, currency: str, now: int) -> dict[str, Any]:
                 "description": name,
                 "unit": unit,
                 "period": span,
-                "value": cell(value, unit, currency),
+                "value": round(shown) if whole else shown,
                 "last_updated_at": now * 1000,
                 "last_updated_at_iso8601": moment.isoformat(),
             }
             for key, name, unit, span, value in metrics
+            for shown in (cell(value, unit, currency),)
         ],
     }
 

@@ -28,11 +28,13 @@ class Shape(msgspec.Struct, forbid_unknown_fields=True):
 
     None = as asked for: v3 unless `realtime=false`. `movements`: `net` = what was lost
     is net of what came back and above zero; `apart` = both are told, losses below zero.
+    `overview`: its money to the cent, or in `whole` units as it has been seen.
     """
 
     rows: Literal["v2"] | None = None
     unit: Literal["s", "ms"] = "s"
     movements: Literal["net", "apart"] = "net"
+    overview: Literal["exact", "whole"] = "exact"
 
 
 class Project:

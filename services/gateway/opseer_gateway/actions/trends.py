@@ -16,8 +16,8 @@ from opseer_common.contracts import Source
 from opseer_common.days import ONE_DAY, DayRange, day_of, zone
 from opseer_gateway.domain import history, metrics, reconciliations
 from opseer_gateway.domain.figures import Grain, MovementRow
-from opseer_gateway.domain.history import History, StoredEstimate
-from opseer_gateway.domain.integrations import Known, Run
+from opseer_gateway.domain.history import History, StoredEstimate, StoredRun
+from opseer_gateway.domain.integrations import Known
 from opseer_gateway.domain.metrics import Metrics, StoredRange
 from opseer_gateway.domain.reconciliations import Reconciliation, Reconciliations
 from opseer_gateway.domain.terms import StoredBasis
@@ -47,7 +47,7 @@ class TrendReader(Protocol):
     ) -> list[Reconciliation]: ...
     async def history_run(  # noqa: D102
         self, source: Source, connection_id: UUID
-    ) -> Run | None: ...
+    ) -> StoredRun | None: ...
     async def estimate(  # noqa: D102
         self, source: Source, connection_id: UUID
     ) -> StoredEstimate | None: ...

@@ -18,6 +18,8 @@ STORES: Final = (
 )
 """Where RevenueCat knows sales from (source: its API v2, `store`)."""
 _STRIPE_STORE: Final = "stripe_store"
+_OLDER_CHARTS: Final = "charts_v2"
+"""What the collector notes of a connection, in `collector.connection.notices`."""
 _MOST_PROJECTS: Final = 50
 
 
@@ -111,18 +113,24 @@ def notices(
 
     `connected` are the account's other sources.
     """
-    if (
-        _STRIPE_STORE not in told
-        or "stripe" in settings.excluded_stores
-        or "stripe" not in connected
-    ):
-        return ()
     name = CHANNELS[source].name
-    return (
-        Notice(
-            "COUNTED_TWICE",
-            f"{name} has sales that came through Stripe, which is connected as well: "
-            "they are in both channels. Leave them out here with "
-            '{"excluded_stores": ["stripe"]}.',
-        ),
-    )
+    found = []
+    twice = "stripe" in connected and "stripe" not in settings.excluded_stores
+    if _STRIPE_STORE in told and twice:
+        found.append(
+            Notice(
+                "COUNTED_TWICE",
+                f"{name} has sales that came through Stripe, which is connected as "
+                "well: they are in both channels. Leave them out here with "
+                '{"excluded_stores": ["stripe"]}.',
+            )
+        )
+    if _OLDER_CHARTS in told:
+        found.append(
+            Notice(
+                "OLDER_CHARTS",
+                f"{name} answered with its older charts: a refund is taken off the day "
+                "of the purchase, so that days which are over may change.",
+            )
+        )
+    return tuple(found)

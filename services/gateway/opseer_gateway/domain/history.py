@@ -13,6 +13,7 @@ from opseer_common.contracts import Source
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.figures import MovementRow
 from opseer_gateway.domain.integrations import (
+    DERIVED_WITHIN,
     SOURCE_NAMES,
     Known,
     Progress,
@@ -49,6 +50,13 @@ class HistoryRun(msgspec.Struct, frozen=True):
     run_id: UUID
     state: str
     progress: Progress | None
+
+
+class StoredRun(msgspec.Struct, frozen=True):
+    """A run that reads older history; when it ended, while no estimate followed."""
+
+    run: Run
+    ended: datetime | None = None
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -103,7 +111,7 @@ def check_source(source: Source) -> None:
 
 
 def history(
-    known: Known, run: Run | None, found: StoredEstimate | None, now: datetime
+    known: Known, run: StoredRun | None, found: StoredEstimate | None, now: datetime
 ) -> History:
     """Return the estimate, or why there is none: COLLECTING while it is read.
 
@@ -135,8 +143,13 @@ def history(
     )
 
 
-def _shown(run: Run, now: datetime) -> HistoryRun:
-    progress = how_far(run, now) if run.state in _OPEN else None
+def _shown(stored: StoredRun, now: datetime) -> HistoryRun:
+    """Return the run; it goes on until its estimate is made, or nobody makes it."""
+    run, progress = stored.run, None
+    if run.state in _OPEN:
+        progress = how_far(run, now)
+    elif stored.ended is not None and now - stored.ended < DERIVED_WITHIN:
+        progress = Progress("computing", run.total, run.total, 0)
     return HistoryRun(run.run_id, run.state, progress)
 
 

@@ -39,7 +39,7 @@ RunKind = Literal["first", "refresh", "recompute"]
 
 # MRR and report follow a collection within a second; a service that is down is not
 # waited for, and its figures say for themselves how old they are.
-_DERIVED_WITHIN = timedelta(seconds=60)
+DERIVED_WITHIN: Final = timedelta(seconds=60)
 _STALE_AFTER = timedelta(hours=26)
 _OPEN = frozenset({"queued", "running"})
 
@@ -112,10 +112,10 @@ class Progress(msgspec.Struct, frozen=True):
     eta_s: int | None
 
 
-class Integration(msgspec.Struct, frozen=True):
+class Integration(msgspec.Struct, frozen=True, omit_defaults=True):
     """One payment channel, connected or not. Instants are UTC.
 
-    `projects` and `excluded_stores` are of channels that have them.
+    `projects`, `excluded_stores` and `notices` are there where a channel has some.
     """
 
     source: Source
@@ -249,7 +249,7 @@ def _progress(known: Known, now: datetime) -> tuple[UUID | None, Progress | None
     if still_open:
         return still_open[0].run_id, how_far(still_open[0], now)
     ended = known.collecting.derived_after
-    if ended is not None and now - ended < _DERIVED_WITHIN:
+    if ended is not None and now - ended < DERIVED_WITHIN:
         return asked, Progress("computing", runs[asked].total, runs[asked].total, 0)
     return asked, None
 

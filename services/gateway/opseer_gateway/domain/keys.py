@@ -17,6 +17,8 @@ from opseer_common.errors import RefusedError
 
 _OUTER_SPACE: Final = " \t\n\r\v\f"
 _SHOWN = 4
+_LONGEST: Final = 255
+"""What a sealed record has room for; Polar's form alone allows two more."""
 _QUOTES = frozenset("\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb")
 
 
@@ -104,7 +106,7 @@ def check(source: Source, pasted: str) -> FittingKey:
         raise RefusedError("REQUIRED", "Paste the key: the field is empty.")
     family = _FAMILIES[source]
     found = family.accepted.fullmatch(text)
-    if found is None:
+    if found is None or len(text) > _LONGEST:
         _refuse(family, text)
     head = family.heads.match(text)
     assert head is not None  # noqa: S101 - an accepted key begins with its head

@@ -15,7 +15,7 @@ from opseer_common import outbox
 from opseer_common.contracts import CollectionRequested, Source
 from opseer_common.days import DayRange
 from opseer_common.errors import RefusedError
-from opseer_gateway.domain.history import EstimatedRow, StoredEstimate
+from opseer_gateway.domain.history import EstimatedRow, StoredEstimate, StoredRun
 from opseer_gateway.domain.integrations import Run
 from opseer_gateway.domain.reconciliations import DifferencePart, Reconciliation
 from opseer_gateway.store.accounts import note
@@ -56,17 +56,28 @@ class TrendReader(Reader):
             for row in rows
         ]
 
-    async def history_run(self, source: Source, connection_id: UUID) -> Run | None:
+    async def history_run(
+        self, source: Source, connection_id: UUID
+    ) -> StoredRun | None:
         """Return the newest run that reads older history."""
         row = await self._transaction.fetchrow(
             f"""
-            SELECT run_id, kind, state, stage, done, total, started_at
+            SELECT run_id, kind, state, stage, done, total, started_at,
+                   CASE WHEN state = 'done' AND NOT EXISTS (
+                        SELECT FROM mrr.v1_estimated e JOIN collector.v1_history h
+                            USING (account_id, source, connection_id)
+                        WHERE e.connection_id = $3 AND e.history_revision >= h.revision)
+                   THEN finished_at END AS ended
             FROM collector.v1_run WHERE {_OF} AND kind = 'history'
             ORDER BY created_at DESC LIMIT 1
             """,  # noqa: S608 - a constant
             *(self._account_id, source, connection_id),
         )
-        return Run(**dict(row)) if row else None
+        if row is None:
+            return None
+        values = dict(row)
+        ended = values.pop("ended")
+        return StoredRun(Run(**values), ended)
 
     async def estimate(
         self, source: Source, connection_id: UUID

@@ -29,6 +29,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "INVALID_SETUP_CODE": 403,
         "SIGNUP_CLOSED": 403,
         "SESSION_REQUIRED": 403,
+        "PLAN_REQUIRED": 403,
         "OWNER_REQUIRED": 403,
         "READ_ONLY_TOKEN": 403,
         "NOT_FOUND": 404,

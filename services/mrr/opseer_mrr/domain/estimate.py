@@ -279,7 +279,7 @@ def _per_month(line: BilledLine, policy: Policy) -> Fraction:
         "week": factor(policy.week_factor),
         "day": factor(policy.day_factor),
     }
-    return intervals[line.interval] / line.interval_count
+    return intervals[line.interval] * Fraction(1, line.interval_count)
 
 
 def _unrated(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from opseer_common.contracts.subscription import Discount, Item, Subscription
+from opseer_common.contracts.subscription import Discount, Subscription
 from opseer_mrr.domain.policy import Policy, factor
 from opseer_mrr.domain.standing import applied, in_force
 
@@ -27,14 +27,23 @@ def plain_total(subscription: Subscription, policy: Policy, at: int) -> int | No
     total, parts = 0, _TWELVE
     for item in subscription.items:
         price = item.price
-        often = twelfths.get(price.interval)
-        if often is None or price.currency != currency or not _is_plain(item):
+        amount, often = price.unit_amount, twelfths.get(price.interval)
+        if (
+            often is None
+            or amount is None
+            or not amount.isdecimal()
+            or price.currency != currency
+            or price.usage_type != "licensed"
+            or price.billing_scheme != "per_unit"
+            or price.divide_by is not None
+            or item.discounts
+            or item.inclusive_tax != "0"
+        ):
             return None
-        amount = int(price.unit_amount or 0) * often * (parts // _TWELVE)
-        if item.quantity is not None:
-            amount *= item.quantity
+        quantity = 1 if item.quantity is None else item.quantity
+        monthly = quantity * int(amount) * often * (parts // _TWELVE)
         count = price.interval_count
-        total, parts = total * count + amount, parts * count
+        total, parts = total * count + monthly, parts * count
     rests = _rests(subscription, policy, at)
     if rests is None:
         return None
@@ -52,21 +61,6 @@ def _twelfths(week: str, day: str) -> Mapping[str, int]:
         if often.denominator == 1:
             found[interval] = often.numerator
     return found
-
-
-def _is_plain(item: Item) -> bool:
-    """Tell whether an item costs whole minor units a piece, and no less than that."""
-    price = item.price
-    amount = price.unit_amount
-    return (
-        amount is not None
-        and amount.isdecimal()
-        and price.usage_type == "licensed"
-        and price.billing_scheme == "per_unit"
-        and price.divide_by is None
-        and not item.discounts
-        and item.inclusive_tax == "0"
-    )
 
 
 def _rests(subscription: Subscription, policy: Policy, at: int) -> Iterable[int] | None:

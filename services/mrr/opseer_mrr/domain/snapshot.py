@@ -16,10 +16,11 @@ import msgspec
 
 from opseer_common.contracts.subscription import Subscription
 from opseer_common.days import day_of
-from opseer_mrr.domain.normalise import Worth, worth
+from opseer_mrr.domain.normalise import Worth, exact_worth, worth
+from opseer_mrr.domain.plain import plain_total
 from opseer_mrr.domain.policy import Policy
 from opseer_mrr.domain.rates import RateTable, converted
-from opseer_mrr.domain.standing import Standing, is_cancelling, standing
+from opseer_mrr.domain.standing import Standing, standing
 
 NO_RATE = "NO_RATE"
 
@@ -155,24 +156,25 @@ def settle(
 
 def _add(sums: _Totals, subscription: Subscription, policy: Policy, at: int) -> None:
     """Add one subscription to each sum that it belongs to."""
-    found = value(subscription, policy, at)
-    currency, amount = found.currency, found.worth
-    if found.standing == "trial":
-        trial = msgspec.structs.replace(subscription, status="active")
-        _grow(sums.trial, currency, value(trial, policy, at).minor)
-    if amount is None:
+    stands, currency = standing(subscription, policy, at), subscription.currency
+    if stands == "trial":
+        running = msgspec.structs.replace(subscription, status="active")
+        _grow(sums.trial, currency, value(running, policy, at).minor)
+    if stands != "counted":
         return
-    minor = found.minor
-    if amount.reason is not None:
+    minor = plain_total(subscription, policy, at)
+    if minor is None:
+        amount = exact_worth(subscription, policy, at)
+        minor = amount.total
         sums.reason = sums.reason or amount.reason
-    if minor:
-        sums.mrr[currency] = sums.mrr.get(currency, 0) + minor
-        sums.active += minor > 0
-    if amount.usage:
         _grow(sums.usage, currency, amount.usage)
+    if not minor:
+        return
+    sums.active += minor > 0
+    sums.mrr[currency] = sums.mrr.get(currency, 0) + minor
     if subscription.status == "past_due":
         _grow(sums.at_risk, currency, minor)
-    if is_cancelling(subscription):
+    if subscription.cancel_at_period_end or subscription.cancel_at is not None:
         _grow(sums.ending, currency, minor)
 
 

@@ -31,6 +31,7 @@ from opseer_collector.domain.reported import MONEY
 from opseer_collector.domain.windows import is_over
 from opseer_collector.providers import aside
 from opseer_collector.providers.polar import shapes
+from opseer_collector.providers.polar.conversion import Conversion
 from opseer_collector.providers.polar.dialect import PolarDialect
 from opseer_collector.providers.polar.shapes import List, Metrics, PeriodError
 from opseer_collector.providers.reading import (
@@ -50,6 +51,7 @@ _WHOLE: Final = 100
 _METRICS: Final = "metrics"
 _REFUNDS: Final = "refunds"
 _ORGANIZATIONS: Final = "organizations"
+_ORDERS: Final = "orders"
 _SLUGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "monthly_recurring_revenue": "mrr",
@@ -117,6 +119,7 @@ class _Fetch:
         self._tz = zone(request.wanted.timezone)
         since = datetime.fromtimestamp(request.since, UTC)
         self._days = DayRange(day_of(since, self._tz), day_of(request.now, self._tz))
+        self._conversion = Conversion(reader, self._tz)
         self._permissions: dict[str, str] = {}
         self._live_lists: set[str] = set()
         self._done = {"projects": 0, "metrics": 0, "refunds": 0}
@@ -230,7 +233,32 @@ class _Fetch:
             if self._is_past(oldest) or page >= answer.pagination.max_page:
                 break
             page += 1
-        await self._store(_REFUNDS, project, self._sums(project, seen), bad)
+        inside = [
+            one
+            for one in seen.values()
+            if one.status == shapes.SUCCEEDED and self._day_of(one) in self._days
+        ]
+        converted = [await self._in_cents(one, project) for one in inside]
+        await self._store(_REFUNDS, project, self._sums(project, converted), bad)
+
+    async def _in_cents(self, refund: shapes.Refund, project: str) -> shapes.Refund:
+        """Return a refund in US dollars; as it is where its rate cannot be told."""
+        lacking = self._permissions.get(_ORDERS) == "missing"
+        if refund.currency.lower() == _USD or lacking:
+            return refund
+        try:
+            cents = await self._conversion.cents(refund, _organization(project))
+        except PermissionMissingError:
+            self._permissions[_ORDERS] = "missing"
+            return refund
+        self._permissions[_ORDERS] = "ok"
+        if cents is None:
+            return refund
+        return msgspec.structs.replace(refund, amount=cents, currency=_USD)
+
+    def _day_of(self, refund: shapes.Refund) -> date:
+        at = refund.created_at
+        return day_of(at if at.tzinfo else at.replace(tzinfo=UTC), self._tz)
 
     def _read_page(
         self,
@@ -262,17 +290,15 @@ class _Fetch:
         return oldest is not None and day_of(oldest, self._tz) < self._days.first
 
     def _sums(
-        self, project: str, refunds: Mapping[str, shapes.Refund]
+        self, project: str, refunds: Sequence[shapes.Refund]
     ) -> list[ProjectMetric]:
-        """Return what succeeded, by day: a row for each day, those without one too."""
+        """Return the sums by day: a row for each day, those without one too."""
         amounts: Counter[tuple[date, str]] = Counter()
         counts: Counter[date] = Counter()
-        for one in refunds.values():
-            if one.status == shapes.SUCCEEDED:
-                at = one.created_at
-                day = day_of(at if at.tzinfo else at.replace(tzinfo=UTC), self._tz)
-                amounts[day, one.currency.lower()] += one.amount
-                counts[day] += 1
+        for one in refunds:
+            day = self._day_of(one)
+            amounts[day, one.currency.lower()] += one.amount
+            counts[day] += 1
         rows = []
         for day in self._days:
             amounts.setdefault((day, _USD), 0)
@@ -280,7 +306,6 @@ class _Fetch:
         rows.extend(
             self._row(project, day, "refunds_amount", amount, currency)
             for (day, currency), amount in amounts.items()
-            if self._days.first <= day <= self._days.last
         )
         return rows
 

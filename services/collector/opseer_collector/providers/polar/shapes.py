@@ -47,6 +47,8 @@ class Refund(msgspec.Struct):
     status: str
     amount: int
     currency: str
+    order_id: str
+    customer_id: str
 
 
 class _Created(msgspec.Struct):

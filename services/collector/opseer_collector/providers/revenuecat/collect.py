@@ -52,6 +52,7 @@ _ZONE: Final = ZoneInfo("UTC")
 _USD: Final = "usd"
 _STRIPE: Final = "stripe"
 _NOTICE: Final = "stripe_store"
+_OLDER: Final = "charts_v2"
 _FRESH: Final = 1800
 """How many seconds a chart that a run read before it broke off stays good."""
 _MOST_PROJECTS: Final = 50
@@ -235,6 +236,8 @@ class _Fetch:
         answer = await self._chart(chart, project, self._filters)
         self._currency = answer.currency or self._currency
         found = figures.read(chart, answer, self._first, self._today)
+        if found.older:
+            self._notices.add(_OLDER)
         bad = aside.without_repeats(found.aside)
         request = self._request
         name = f"{chart.endpoint}/{project}"

@@ -18,6 +18,7 @@ from opseer_collector.providers.revenuecat.shapes import (
     CellError,
     Chart,
     Point,
+    is_row_of_v2,
     measures,
     points,
 )
@@ -28,10 +29,14 @@ _ZONE: Final = ZoneInfo("UTC")
 
 @dataclass(slots=True)
 class Found:
-    """The cells of a chart by day and name, and what had to be put aside."""
+    """The cells of a chart by day and name, and what had to be put aside.
+
+    `older` where it is a chart v2, which takes a refund off the day of the purchase.
+    """
 
     cells: dict[tuple[date, str], Point] = field(default_factory=dict)
     aside: list[Quarantined] = field(default_factory=list)
+    older: bool = False
 
     def add(self, name: str | None, point: Point, today: date) -> None:
         """Add a cell of a measure that is known. CellError where it makes no sense."""
@@ -56,6 +61,7 @@ def read(chart: ChartOf, answer: Chart, first: date, today: date) -> Found:
         raise UnreadableError("$.measures")
     found = Found()
     for raw in answer.values:
+        found.older |= is_row_of_v2(raw)
         try:
             for point in points(raw):
                 if first <= point.day <= today:

@@ -127,9 +127,14 @@ class CellError(ValueError):
         self.day = day
 
 
+def is_row_of_v2(raw: msgspec.Raw) -> bool:
+    """Tell whether an entry of a chart's values is of charts v2."""
+    return bytes(raw).lstrip()[:1] == b"["
+
+
 def points(raw: msgspec.Raw) -> Iterator[Point]:
     """Read one entry of a chart's values, of either shape. Raises CellError."""
-    if bytes(raw).lstrip()[:1] == b"[":
+    if is_row_of_v2(raw):
         yield from _columns(raw)
         return
     try:

@@ -111,45 +111,77 @@ class Reader:
 
     def transaction(self, raw: msgspec.Raw) -> BalanceTransaction:
         """Read a balance transaction."""
-        return self._transaction(_ONE_TRANSACTION.decode(raw))
+        row = _ONE_TRANSACTION.decode(raw)
+        self._check_all([row])
+        return self._transactions([row])[0]
 
     def transactions(
         self, page: Sequence[msgspec.Raw]
     ) -> tuple[list[BalanceTransaction], int]:
         """Read a page of good ones at once, and when the oldest was created."""
-        rows = [self._transaction(row) for row in _TRANSACTIONS.decode(_array(page))]
-        return rows, min(row.created for row in rows)
+        rows = _TRANSACTIONS.decode(_array(page))
+        return self._transactions(rows), self._check_all(rows)
 
-    def _transaction(self, row: _Transaction) -> BalanceTransaction:
-        self._check_dated(row.created)
-        _check_currency(row.currency)
-        if row.net != row.amount - row.fee:
+    def _transactions(self, rows: list[_Transaction]) -> list[BalanceTransaction]:
+        if any(row.net != row.amount - row.fee for row in rows):
             raise ShapeError("$.net", "amount minus fee")
-        return BalanceTransaction(
-            *(row.id, row.created, row.amount, row.fee, row.net, row.currency),
-            None if row.exchange_rate == _NULL else _rate(row.exchange_rate),
-            *(row.reporting_category, row.type, _id(row.source)),
-            row.balance_type or "payments",
-        )
+        return [
+            BalanceTransaction(
+                row.id,
+                row.created,
+                row.amount,
+                row.fee,
+                row.net,
+                row.currency,
+                None if row.exchange_rate == _NULL else _rate(row.exchange_rate),
+                row.reporting_category,
+                row.type,
+                row.source if row.source.__class__ is str else _id(row.source),
+                row.balance_type or "payments",
+            )
+            for row in rows
+        ]
 
     def charge(self, raw: msgspec.Raw) -> Charge:
         """Read a charge."""
-        return self._charge(_ONE_CHARGE.decode(raw))
+        row = _ONE_CHARGE.decode(raw)
+        self._check_all([row])
+        return self._charges([row])[0]
 
     def charges(self, page: Sequence[msgspec.Raw]) -> tuple[list[Charge], int]:
         """Read a page of good ones at once, and when the oldest was created."""
-        rows = [self._charge(row) for row in _CHARGES.decode(_array(page))]
-        return rows, min(row.created for row in rows)
+        rows = _CHARGES.decode(_array(page))
+        return self._charges(rows), self._check_all(rows)
 
-    def _charge(self, row: _Charge) -> Charge:
-        self._check_dated(row.created)
-        self.check_mode(row.livemode)
-        _check_currency(row.currency)
-        return Charge(
-            *(row.id, row.created, row.amount, row.currency, row.status),
-            row.failure_balance_transaction is not None,
-            *(row.failure_code, _id(row.customer)),
-        )
+    def _charges(self, rows: list[_Charge]) -> list[Charge]:
+        for livemode in {row.livemode for row in rows}:
+            self.check_mode(livemode)
+        return [
+            Charge(
+                row.id,
+                row.created,
+                row.amount,
+                row.currency,
+                row.status,
+                row.failure_balance_transaction is not None,
+                row.failure_code,
+                row.customer if row.customer.__class__ is str else _id(row.customer),
+            )
+            for row in rows
+        ]
+
+    def _check_all(self, rows: Sequence[_Transaction | _Charge]) -> int:
+        """Check what all rows of a page have, and return when the oldest was created.
+
+        Side by side, so that good pages, which are nearly all, cost little.
+        """
+        created = [row.created for row in rows]
+        oldest = min(created)
+        self._check_dated(oldest)
+        self._check_dated(max(created))
+        for code in {row.currency for row in rows}:
+            _check_currency(code)
+        return oldest
 
     def dispute(self, raw: msgspec.Raw) -> Dispute:
         """Read a dispute."""

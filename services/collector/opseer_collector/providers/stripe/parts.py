@@ -33,7 +33,6 @@ class Part:
     rows: int = 0
     over: bool = False
     lost: bool = False
-    known: bool = False
 
     def __post_init__(self) -> None:
         """Nothing is read yet."""
@@ -72,9 +71,16 @@ class Unread:
         What was created from `wanted` on is read first, and by all at once.
         """
         self._since, self._until = since, until
-        self._parts = [_read(window) for window in known if window.since < until]
-        self._gaps = _gaps(since, until, known)
         self._wanted = wanted
+        self._parts: list[Part] = []
+        self._gaps = _gaps(since, until, known)
+        # Of what is over, sums are enough: thousands of parts are looked at often.
+        self._rows = self._seconds = self._stored = 0
+        self._over: dict[int, int] = {}
+        self._reached = until
+        edges = [until, *(edge for gap in self._gaps for edge in reversed(gap)), since]
+        for high, low in zip(edges[::2], edges[1::2], strict=True):
+            self._is_stored(low, high)
 
     def newest(self) -> Part | None:
         """Take the newest gap as a part; None where everything is read."""
@@ -99,7 +105,7 @@ class Unread:
         """Return the older half of what the part with most pages has still to read."""
         speed = self._seconds_per_page()
         most, chosen = 0.0, None
-        for part in self._parts:
+        for part in self._open():
             if part.rows and part.left():
                 own = max(1.0, (part.until - part.at) * PAGE / part.rows)
                 if part.left() / own > most:
@@ -116,16 +122,31 @@ class Unread:
 
     def covered(self) -> tuple[int, int]:
         """Return the percentage that is stored, and since when everything is."""
-        done = sum(part.until - part.reached() for part in self._parts)
+        parts = self._open()
+        done, reached = self._stored, self._reached
+        for part in parts:
+            done += part.until - part.reached()
+            if part.until == reached:
+                reached = part.reached()
         whole = max(1, self._until - self._since)
-        reached = self._until
-        for part in self._parts:
-            if part.until < reached:
-                break
-            reached = min(reached, part.reached())
-            if reached > part.since:
-                break
         return min(100, 100 * done // whole), max(reached, self._since)
+
+    def _open(self) -> list[Part]:
+        """Return the parts that are not over and stored, newest first."""
+        for part in [one for one in self._parts if one.over and one.stored <= one.at]:
+            self._parts.remove(part)
+            self._rows += part.rows
+            self._seconds += part.until - part.at
+            self._is_stored(part.since, part.until)
+        return self._parts
+
+    def _is_stored(self, since: int, until: int) -> None:
+        """Note that a window is stored, and how far down that makes it all."""
+        if since < until:
+            self._stored += until - since
+            self._over[until] = since
+        while self._reached in self._over:
+            self._reached = self._over.pop(self._reached)
 
     def _add(self, part: Part) -> Part:
         self._parts.append(part)
@@ -158,19 +179,12 @@ class Unread:
 
     def _seconds_per_page(self) -> float:
         """Return how far apart pages lie, as far as is known."""
-        rows = sum(part.rows for part in self._parts)
+        parts = self._open()
+        rows = self._rows + sum(part.rows for part in parts)
         if not rows:
             return float(self._until - self._since)
-        asked = [part for part in self._parts if not part.known]
-        seconds = sum(part.until - max(part.at, part.since - 1) for part in asked)
-        return max(1.0, seconds * PAGE / rows)
-
-
-def _read(window: Window) -> Part:
-    part = Part(window.since, window.until, known=True)
-    part.took(0, None, more=False)
-    part.stored = part.at
-    return part
+        seconds = sum(part.until - max(part.at, part.since - 1) for part in parts)
+        return max(1.0, (self._seconds + seconds) * PAGE / rows)
 
 
 def _gaps(since: int, until: int, known: Iterable[Window]) -> list[tuple[int, int]]:

@@ -9,12 +9,14 @@ from zoneinfo import available_timezones
 import msgspec
 from aiohttp import web
 
+from opseer_common.channels import CHANNELS
 from opseer_common.clock import Clock
 from opseer_common.contracts import Source
 from opseer_common.errors import RefusedError
 from opseer_gateway.actions.connections import Connections
 from opseer_gateway.actions.reading import Reading
 from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.channel import STORES
 from opseer_gateway.domain.integrations import SOURCES, Integration
 from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.visitors import Visitor
@@ -192,6 +194,8 @@ class ChannelPages:
             row=row,
             comparisons=comparisons(row, mrr, daily),
             presets=PRESETS,
+            settings=CHANNELS[source].settings,
+            stores=STORES,
             zones=_ZONES,
             is_owner=visitor.role == "owner",
             back=f"{_BASE}/{source}",
@@ -241,4 +245,28 @@ def _change_of(fields: Mapping[str, str], row: Integration) -> Change | None:
         ),
         policy=preset if preset and preset != policy else msgspec.UNSET,
     )
+    change = msgspec.structs.replace(
+        change, **_chosen_projects(fields, row), **_chosen_stores(fields, row)
+    )
     return None if change == Change() else change
+
+
+def _chosen_projects(
+    fields: Mapping[str, str], row: Integration
+) -> dict[str, tuple[str, ...]]:
+    """Return which of the provider's projects to sum, where that changed."""
+    before = tuple(one.id for one in row.projects if one.included)
+    after = tuple(one.id for one in row.projects if f"project.{one.id}" in fields)
+    if "has_projects" not in fields or after == before:
+        return {}
+    return {"projects": after}
+
+
+def _chosen_stores(
+    fields: Mapping[str, str], row: Integration
+) -> dict[str, tuple[str, ...]]:
+    """Return which stores to leave out, where that changed."""
+    after = tuple(store for store in STORES if f"store.{store}" in fields)
+    if "has_stores" not in fields or set(after) == set(row.excluded_stores):
+        return {}
+    return {"excluded_stores": after}

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from opseer_common.channels import CHANNELS
 from opseer_common.contracts import Source
-from opseer_gateway.domain.integrations import (
-    SOURCE_NAMES,
-    STRIPE_PERMISSIONS,
-    Integration,
-)
+from opseer_gateway.domain.integrations import SOURCE_NAMES, Integration
 from opseer_gateway.pages import formats
 from opseer_gateway.pages.account.guides import (
     COSTS,
@@ -64,6 +61,7 @@ class ChannelCard:
     environment: str
     facts: tuple[tuple[str, str], ...]
     flags: tuple[tuple[str, str], ...]
+    notices: tuple[str, ...]
     permissions: tuple[Permission, ...]
     granted: int
     any_missing: bool
@@ -95,6 +93,7 @@ def card_of(
         environment=ENVIRONMENTS.get(row.environment or "", ""),
         facts=_facts(row, now),
         flags=tuple((flag, FLAGS.get(flag, "")) for flag in row.flags),
+        notices=tuple(notice.detail for notice in row.notices),
         permissions=permissions,
         granted=sum(one.state == "ok" for one in permissions),
         any_missing=any(one.state == "missing" for one in permissions),
@@ -114,9 +113,9 @@ def _permissions(row: Integration) -> tuple[Permission, ...]:
             row.permissions[name],
             _MARKS.get(row.permissions[name], "?"),
             _WORDS.get(row.permissions[name], "not known yet"),
-            COSTS[name],
+            COSTS.get(name, ""),
         )
-        for name, label in STRIPE_PERMISSIONS.items()
+        for name, label in CHANNELS[row.source].permissions.items()
         if name in row.permissions
     )
 
@@ -126,11 +125,15 @@ def _facts(row: Integration, now: datetime) -> tuple[tuple[str, str], ...]:
     if row.state == "disconnected":
         return ()
     last, due = row.last_collected_at, row.next_collection_at
+    channel = CHANNELS[row.source]
+    rules: tuple[tuple[str, str], ...] = ()
+    if row.policy is not None and "policy" in channel.settings:
+        rules = (("MRR rules", PRESETS[row.policy.preset].partition(":")[0]),)
     return (
         ("Key", row.key_hint or formats.NONE),
         ("Settlement currency", (row.settlement_currency or formats.NONE).upper()),
-        ("Time zone of a day", row.timezone or "UTC"),
-        ("MRR rules", PRESETS[row.policy.preset] if row.policy else formats.NONE),
+        ("Time zone of a day", channel.fixed_zone or row.timezone or "UTC"),
+        *rules,
         ("Last collected", ago(last, now) if last else "not yet"),
         ("Next collection", formats.instant(due)),
         ("Connected", formats.instant(row.connected_at)),

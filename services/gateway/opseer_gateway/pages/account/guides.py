@@ -258,10 +258,7 @@ _POLAR: Final = Guide(
             lists=(
                 (
                     "Read",
-                    (
-                        "metrics:read, orders:read, refunds:read, subscriptions:read, "
-                        "organizations:read"
-                    ),
+                    "organizations:read, metrics:read, refunds:read",
                 ),
             ),
         ),
@@ -306,9 +303,15 @@ COSTS: Mapping[str, str] = MappingProxyType(
         "invoices": "no usage-based MRR",
         "prices": "no MRR of tiered and metered prices",
         "subscriptions": "no MRR and no Active Subscriptions",
+        "projects": "the key can't be checked, and nothing is collected",
+        "overview": "no Active Subscriptions of today",
+        "charts": "no MRR, Revenue, Orders, New Subs and Churned",
+        "organizations": "the key can't be checked, and nothing is collected",
+        "metrics": "no MRR, Orders, New Subs and Churned",
+        "refunds": "no Revenue: refunds could not be taken off",
     }
 )
-"""What is not there without a permission of Stripe."""
+"""What is not there without a permission of a provider's key."""
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "partial": "Some days are not complete yet; the next collection goes on.",
@@ -332,8 +335,8 @@ ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
 PRESETS: Mapping[str, str] = MappingProxyType(
     {
         "opseer": "Opseer: usage counts with its newest invoice",
-        "stripe": "As Stripe's dashboard: without usage",
-        "stripe_all_discounts": "As Stripe's, and all discounts taken off",
-        "committed": "As Opseer's, without what is set to cancel",
+        "stripe": "As Stripe: without usage, like Stripe's dashboard",
+        "stripe_all_discounts": "All discounts: as Stripe, and every discount off",
+        "committed": "Committed: as Opseer, without what is set to cancel",
     }
 )

@@ -1,0 +1,164 @@
+"""Routes for alerts: settings, destinations, tests, and the delivery log."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from opseer_gateway.actions.alerts import AlertSettings
+from opseer_gateway.domain.alerts import AlertChange, Alerts, Delivery, Destination
+from opseer_gateway.domain.destinations import NewDestination
+from opseer_gateway.domain.paging import parse_limit
+from opseer_gateway.domain.refusals import not_found
+from opseer_gateway.web.bodies import read_json
+from opseer_gateway.web.routes import Route, answer
+from opseer_gateway.web.sessions import Sessions
+
+_ALERTS: Final = "/api/v1/alerts"
+_DELIVERIES: Final = "/api/v1/deliveries"
+
+
+class TestRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which destination to test; without one, all."""
+
+    destination_id: UUID | None = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The deliveries that were asked for: look at each for how it went."""
+
+    delivery_id: UUID
+    delivery_ids: list[UUID]
+
+
+class Deliveries(msgspec.Struct, frozen=True):
+    """The newest deliveries, the newest first."""
+
+    deliveries: tuple[Delivery, ...]
+
+
+class AlertRoutes:
+    """The handlers."""
+
+    def __init__(self, alerts: AlertSettings, sessions: Sessions) -> None:
+        """Take the parts that app.py made."""
+        self._alerts = alerts
+        self._sessions = sessions
+
+    def routes(self) -> list[Route]:
+        """Return every route of this module."""
+        return [
+            Route("GET", _ALERTS, self._show, "Show alert settings", answers=Alerts),
+            Route(
+                "PUT",
+                _ALERTS,
+                self._put,
+                "Change alert settings and destinations",
+                takes=AlertChange,
+                answers=Alerts,
+            ),
+            Route(
+                "POST",
+                f"{_ALERTS}/destinations",
+                self._add,
+                "Add a destination",
+                takes=NewDestination,
+                answers=Destination,
+                status=201,
+            ),
+            Route(
+                "DELETE",
+                f"{_ALERTS}/destinations/{{destination_id}}",
+                self._remove,
+                "Delete a destination",
+                status=204,
+            ),
+            Route(
+                "POST",
+                f"{_ALERTS}/test",
+                self._test,
+                "Send a test message",
+                takes=TestRequest,
+                answers=Asked,
+                status=202,
+            ),
+            Route(
+                "GET",
+                _DELIVERIES,
+                self._deliveries,
+                "List what was delivered",
+                answers=Deliveries,
+                query=("limit",),
+            ),
+            Route(
+                "GET",
+                f"{_DELIVERIES}/{{delivery_id}}",
+                self._delivery,
+                "Show a delivery",
+                answers=Delivery,
+            ),
+            Route(
+                "POST",
+                f"{_DELIVERIES}/{{delivery_id}}/resend",
+                self._resend,
+                "Send a delivery again",
+                answers=Asked,
+                status=202,
+            ),
+        ]
+
+    async def _show(self, request: web.Request) -> web.Response:
+        return answer(await self._alerts.read(await self._sessions.visitor(request)))
+
+    async def _put(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        change = await read_json(request, AlertChange)
+        return answer(await self._alerts.put(visitor, change))
+
+    async def _add(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        new = await read_json(request, NewDestination)
+        return answer(await self._alerts.add(visitor, new), 201)
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        await self._alerts.remove(visitor, id_of(request, "destination_id"))
+        return web.Response(status=204)
+
+    async def _test(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        wanted = TestRequest()
+        if await request.read():
+            wanted = await read_json(request, TestRequest)
+        found = await self._alerts.test(visitor, wanted.destination_id)
+        return answer(Asked(found[0], found), 202)
+
+    async def _deliveries(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        limit = parse_limit(request.query.get("limit"))
+        return answer(Deliveries(await self._alerts.deliveries(visitor, limit)))
+
+    async def _delivery(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        found = await self._alerts.delivery(visitor, id_of(request, "delivery_id"))
+        return answer(found)
+
+    async def _resend(self, request: web.Request) -> web.Response:
+        visitor = await self._sessions.visitor(request)
+        found = await self._alerts.resend(visitor, id_of(request, "delivery_id"))
+        return answer(Asked(found, [found]), 202)
+
+
+def id_of(request: web.Request, name: str) -> UUID:
+    """Return the id in the path. NOT_FOUND for what is none."""
+    text = request.match_info[name]
+    try:
+        found = UUID(text)
+    except ValueError:
+        raise not_found() from None
+    if str(found) != text.lower():
+        raise not_found()
+    return found

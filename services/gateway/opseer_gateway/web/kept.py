@@ -1,0 +1,165 @@
+"""Answers that are kept in the process while what they were made of stays the same.
+
+A kept answer is used only where the revisions of the account's rows, read at most
+`FRESH_SECONDS` ago, are those that it was made under. Whatever else this process does
+for somebody (a write, or a read that is not kept) makes the revisions be read again:
+who has seen that a run is over sees its figures, too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from aiohttp import web
+
+from opseer_common.errors import RefusedError
+from opseer_gateway.domain.visitors import Visitor
+from opseer_gateway.web.problems import Handler
+from opseer_gateway.web.routes import Route
+from opseer_gateway.web.sessions import Sessions
+
+FRESH_SECONDS: Final = 0.1
+LONGEST_SECONDS: Final = 15.0
+"""How long an answer is kept at most: pages say how long ago things were."""
+MOST_BYTES: Final = 32 * 1024 * 1024
+_LARGEST: Final = 1024 * 1024
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_NOT_MODIFIED: Final = 304
+_OK: Final = 200
+_KEPT: web.RequestKey[bool] = web.RequestKey("kept", bool)
+Key = tuple[Visitor, str]
+Tag = Callable[[UUID], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One answer as it was sent."""
+
+    tag: str
+    until: float
+    body: bytes
+    etag: str
+    headers: dict[str, str]
+
+
+class Kept:
+    """Keeps the answers of the routes that it is given."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        tag: Tag,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Ask `tag` for the revisions of an account."""
+        self._sessions = sessions
+        self._read_tag = tag
+        self._now = monotonic
+        self._tags: dict[UUID, tuple[float, str]] = {}
+        self._answers: OrderedDict[Key, _Answer] = OrderedDict()
+        self._bytes = 0
+
+    def routes(self, routes: list[Route]) -> list[Route]:
+        """Return the routes with the answers of those that read kept."""
+        return [
+            dataclasses.replace(route, handle=self._keeping(route.handle))
+            if route.method == "GET"
+            else route
+            for route in routes
+        ]
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """Forget what another request may have changed, or seen changed."""
+        try:
+            return await handler(request)
+        finally:
+            if request.method not in _SAFE:
+                self._tags.clear()
+                self._answers.clear()
+                self._bytes = 0
+            elif _KEPT not in request:
+                self._tags.clear()
+
+    def _keeping(self, handle: Handler) -> Handler:
+        """Return `handle` behind the kept answers."""
+
+        async def answered(request: web.Request) -> web.StreamResponse:
+            request[_KEPT] = True
+            try:
+                visitor = await self._sessions.visitor(request)
+            except RefusedError:
+                return await handle(request)
+            key = (visitor, request.path_qs)
+            tag = await self._tag(visitor.account_id)
+            found = self._answers.get(key)
+            if found is None or found.tag != tag or found.until < self._now():
+                made = await handle(request)
+                kept = self._keep(key, tag, made)
+                if kept is None:
+                    return made
+                found = kept
+            return _response(request, found)
+
+        return answered
+
+    async def _tag(self, account_id: UUID) -> str:
+        """Return the account's revisions as they were a moment ago."""
+        now = self._now()
+        read_at, tag = self._tags.get(account_id, (0.0, ""))
+        if not tag or now - read_at > FRESH_SECONDS:
+            tag = await self._read_tag(account_id)
+            self._tags[account_id] = now, tag
+        return tag
+
+    def _keep(self, key: Key, tag: str, made: web.StreamResponse) -> _Answer | None:
+        """Keep an answer, and drop the oldest ones where there is no room.
+
+        None for one that is not to be kept: a refusal, or one that sets a cookie.
+        """
+        if not isinstance(made, web.Response) or made.status != _OK or made.cookies:
+            return None
+        body = made.body
+        if not isinstance(body, bytes) or len(body) > _LARGEST:
+            return None
+        etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+        kept = _Answer(
+            tag, self._now() + LONGEST_SECONDS, body, etag, dict(made.headers)
+        )
+        self._drop(key)
+        self._answers[key] = kept
+        self._bytes += len(body)
+        while self._bytes > MOST_BYTES:
+            self._drop(next(iter(self._answers)))
+        return kept
+
+    def _drop(self, key: Key) -> None:
+        gone = self._answers.pop(key, None)
+        self._bytes -= len(gone.body) if gone else 0
+
+
+def _response(request: web.Request, kept: _Answer) -> web.Response:
+    """Return the answer, or that it is the one that the client has."""
+    headers = {**kept.headers, "ETag": kept.etag}
+    if _has(request.headers.get("If-None-Match"), kept.etag):
+        del headers["Content-Type"]
+        headers.pop("Content-Length", None)
+        return web.Response(status=_NOT_MODIFIED, headers=headers)
+    return web.Response(body=kept.body, headers=headers)
+
+
+def _has(sent: str | None, etag: str) -> bool:
+    """Tell whether If-None-Match names the answer (RFC 9110, 13.1.2: weakly)."""
+    if sent is None:
+        return False
+    names = [name.strip().removeprefix("W/") for name in sent.split(",")]
+    return etag in names or "*" in names

@@ -1,0 +1,83 @@
+"""How the pages look: at each width, light and dark, for everyone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Page
+
+AXE: Final = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
+PAGES: Final = {
+    "overview": "/dashboard",
+    "dashboard": "/dashboard/revenue/stripe",
+    "integrations": "/dashboard/integrations",
+    "channel": "/dashboard/integrations/stripe",
+    "polar": "/dashboard/integrations/polar",
+    "disconnect": "/dashboard/integrations/stripe/disconnect",
+    "account": "/dashboard/account",
+    "api": "/docs/api",
+}
+LOOKS: Final = {"light": (1180, False), "dark": (1180, True), "phone": (390, False)}
+KEPT: Final = {"dashboard", "integrations", "account"}
+_SERIOUS = """
+async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+  .filter(one => ["serious", "critical"].includes(one.impact))
+  .map(one => `${one.id}: ${one.nodes.map(node => node.target.join(" ")).join(", ")}`)
+"""
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_pages_look_right(open_window: Any, demo: Any, keep: Any, look: str) -> None:
+    """No page is wider than its window, breaks its policy, or shuts anybody out."""
+    width, dark = LOOKS[look]
+    visit = open_window(demo, width=width, dark=dark)
+    page: Page = visit.page
+    found: dict[str, list[str]] = {}
+    for name, path in {**PAGES, "day": _a_day(visit)}.items():
+        visit.go(path)
+        page.wait_for_timeout(150)
+        if name in KEPT:
+            keep(page, f"{name}-{look}")
+        found[name] = [*_too_wide(page), *visit.violations(), *_shut_out(page)]
+    assert {name: said for name, said in found.items() if said} == {}
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_doors_look_right(open_window: Any, look: str) -> None:
+    """The pages before the dashboard keep to the same."""
+    width, dark = LOOKS[look]
+    visit = open_window(width=width, dark=dark)
+    for path in ("/setup", "/login", "/docs/api"):
+        visit.go(path)
+        page: Page = visit.page
+        said = [*_too_wide(page), *visit.violations(), *_shut_out(page)]
+        assert said == [], path
+
+
+def _a_day(visit: Any) -> str:
+    """Return the address of a day."""
+    visit.go("/dashboard/revenue/stripe")
+    found = re.search(
+        r'href="(/dashboard/revenue/stripe/20[\d-]+)', visit.page.content()
+    )
+    assert found is not None
+    return found.group(1)
+
+
+def _too_wide(page: Page) -> list[str]:
+    """Say where a page has to be scrolled sideways."""
+    wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+    return [f"{wide} px too wide"] if wide > 0 else []
+
+
+def _shut_out(page: Page) -> list[str]:
+    """Return axe's serious and critical findings."""
+    if not AXE.exists():
+        pytest.skip("no axe-core: make install builds the front end")
+    page.evaluate(AXE.read_text("utf-8"))
+    found: list[str] = page.evaluate(_SERIOUS)
+    return found
