@@ -10,94 +10,31 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
+from tests.flow.running_system import (
+    KEY,
+    SETUP_CODE,
+    ZONE,
+    System,
+    call,
+    start_opseer,
+    start_simulator,
+    today,
+)
 
 from opseer_cli.layout import Layout
 
-KEY = "rk_" + "test_" + "Wholepath" * 4
-SETUP_CODE = "FLOW-TEST"
 LABELS = ["MRR", "Revenue", "Orders", "New Subs", "Churned"]
-# UTC+n is called Etc/GMT-n. This one has its noon about now, so that the newest ten
-# minutes, which a first collection holds back, are never the end of yesterday.
-ZONE = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"  # noqa: TID251 - the services' clock
-
-
-@dataclass(frozen=True)
-class System:
-    """A running Opseer with one account, and the simulator's truth."""
-
-    url: str
-    simulator: str
-    token: str
-    layout: Layout
-
-    def call(
-        self, method: str, path: str, body: dict[str, object] | None = None
-    ) -> tuple[int, Any]:
-        """Call the API and return status and body."""
-        return call(method, self.url + path, body, self.token)
-
-    def get(self, path: str) -> Any:
-        """Read something that is there."""
-        status, body = self.call("GET", path)
-        assert status == 200, body
-        return body
-
-    def truth(self, first: date, last: date) -> Any:
-        """Return what the company's own ledger says of its days."""
-        query = f"timezone={ZONE}&from={first}&to={last}"
-        return call("GET", f"{self.simulator}/_control/truth?{query}")[1]
-
-    def settle(self, seconds: float = 60) -> Any:
-        """Wait until nothing is under way."""
-        deadline = time.monotonic() + seconds
-        row = self.get("/api/v1/integrations/stripe")
-        while row["progress"] is not None:
-            assert time.monotonic() < deadline, row
-            time.sleep(0.1)
-            row = self.get("/api/v1/integrations/stripe")
-        return row
-
-
-def call(
-    method: str, url: str, body: dict[str, object] | None = None, token: str = ""
-) -> tuple[int, Any]:
-    """Send one JSON request and return status and JSON (or text)."""
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    data = None if body is None else json.dumps(body).encode()
-    request = Request(url, data, headers, method=method)  # noqa: S310 - loopback
-    try:
-        with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
-            status, text = answer.status, answer.read()
-    except HTTPError as error:
-        status, text = error.code, error.read()
-        error.close()
-    try:
-        return status, json.loads(text)
-    except ValueError:
-        return status, text.decode()
-
-
-def today() -> date:
-    """Return the day of ZONE."""
-    return datetime.now(ZoneInfo(ZONE)).date()  # noqa: TID251 - the services' clock
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +42,8 @@ def system(module_layout: Layout, tmp_path_factory: Any) -> Iterator[System]:
     """Run Opseer and the simulator, connect, and have days of ZONE."""
     folder: Path = tmp_path_factory.mktemp("simulator")
     with ExitStack() as stack:
-        simulator = _simulator(folder, stack)
-        url = _opseer(module_layout, simulator, stack)
+        simulator = start_simulator(folder, stack)
+        url = start_opseer(module_layout, simulator, stack)
         status, made = call(
             "POST",
             f"{url}/api/v1/setup",
@@ -125,63 +62,6 @@ def system(module_layout: Layout, tmp_path_factory: Any) -> Iterator[System]:
         assert system.call("PATCH", path, {"timezone": ZONE})[0] == 202
         system.settle()
         yield system
-
-
-def _simulator(folder: Path, stack: ExitStack) -> str:
-    """Start the company and return its URL."""
-    port_file = folder / "port.json"
-    epoch = today() - timedelta(days=130)
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "opseer_simulator", "--port", "0"),
-            *("--port-file", str(port_file), "--seed", "11", "--key", KEY),
-            *("--epoch", str(epoch), "--customers", "120"),
-        ],
-        stdout=subprocess.DEVNULL,
-    )
-    stack.callback(process.wait)
-    stack.callback(process.terminate)
-    deadline = time.monotonic() + 20
-    while not port_file.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    url: str = json.loads(port_file.read_text("utf-8"))["url"]
-    return url
-
-
-def _opseer(layout: Layout, simulator: str, stack: ExitStack) -> str:
-    """Start `opseer up` against the simulator and return its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    output = layout.root.with_suffix(".log")
-    log = stack.enter_context(output.open("w"))
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from opseer_cli.main import app; app()", "up"],
-        env={
-            "PATH": os.defpath,
-            "OPSEER_DATA_DIR": str(layout.root),
-            "OPSEER_PORT": str(port),
-            "OPSEER_SETUP_CODE": SETUP_CODE,
-            "OPSEER_STRIPE_API_BASE": simulator,
-        },
-        stdout=log,
-        stderr=log,
-    )
-    stack.callback(output.unlink)
-    stack.callback(process.wait)
-    stack.callback(process.terminate)
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if call("GET", f"{url}/readyz")[0] == 200:
-                return url
-        except OSError:
-            pass
-        assert process.poll() is None, output.read_text("utf-8")
-        time.sleep(0.1)
-    pytest.fail(output.read_text("utf-8"))
 
 
 def test_daily_rows_are_the_ledgers(system: System) -> None:

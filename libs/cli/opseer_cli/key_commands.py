@@ -12,7 +12,7 @@ from rich.console import Console
 
 from opseer_cli import administration, backup_store, rotation, settings
 from opseer_cli.credentials import Credentials
-from opseer_cli.key_store import stored_keys
+from opseer_cli.key_store import forget_lost, stored_keys
 from opseer_cli.layout import layout_of
 from opseer_cli.settings import Settings
 from opseer_common.database import Connection
@@ -116,9 +116,7 @@ def lost() -> None:
     """Start without a sealing key that is gone for good. Its sources connect anew."""
     chosen = settings.read()
     known = administration.sealing_checks(chosen)
-    gone = _on_database(
-        chosen, lambda connection: rotation.forget_lost(connection, known)
-    )
+    gone = _on_database(chosen, lambda connection: forget_lost(connection, known))
     for key_id in gone:
         _say(f"sealing key {key_id} is given up: connect what was sealed to it again")
     if not gone:

@@ -8,12 +8,12 @@ record is sealed anew. An old key is removed later, when no record needs it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
+from opseer_cli import key_store
 from opseer_cli.credentials import Credentials
+from opseer_cli.key_store import KeyPlace
 from opseer_common import sealing
 from opseer_common.database import Connection
 from opseer_common.errors import ConfigError
@@ -30,16 +30,6 @@ class Sealed:
     already: int
     unreadable: tuple[str, ...]
     """Account and source of those that no key here opens."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A stored key and where it stands."""
-
-    account_id: UUID
-    source: str
-    connection_id: UUID
-    sealing_key: int
 
 
 def add_key(credentials: Credentials, vault: Wrapper | None) -> KeyRing:
@@ -62,49 +52,16 @@ async def seal_anew(connection: Connection, ring: KeyRing) -> Sealed:
 
     A key that somebody connects meanwhile is left as it is: it is newer.
     """
-    await note_key(connection, ring)
+    await key_store.note(connection, ring.public())
     anew, already, unreadable = 0, 0, []
-    for record in await _records(connection):
-        if record.sealing_key in (0, ring.primary):
+    for key in await key_store.places(connection):
+        if key.sealing_key in (0, ring.primary):
             already += 1
-        elif await _seal_one(connection, ring, record):
+        elif await _seal_one(connection, ring, key):
             anew += 1
         else:
-            unreadable.append(f"{record.account_id} {record.source}")
+            unreadable.append(f"{key.account_id} {key.source}")
     return Sealed(anew, already, tuple(unreadable))
-
-
-async def note_key(connection: Connection, ring: KeyRing) -> None:
-    """Tell the database of the primary key of `ring`."""
-    key = ring.public()
-    await connection.execute(
-        """
-        INSERT INTO gateway.sealing_key (key_id, check_value) VALUES ($1, $2)
-        ON CONFLICT DO NOTHING
-        """,
-        key.key_id,
-        key.check_value,
-    )
-
-
-async def forget_lost(connection: Connection, known: Mapping[int, str]) -> list[int]:
-    """Make the database forget the sealing keys that are not here; return their ids.
-
-    `known` are the check values of those that are. What was sealed to the others opens
-    never again: each of these sources is to be connected anew.
-    """
-    rows = await connection.fetch(
-        """
-        DELETE FROM gateway.sealing_key
-        WHERE NOT EXISTS (
-            SELECT FROM unnest($1::bigint[], $2::text[]) AS here(id, check_value)
-            WHERE here.id = key_id AND here.check_value = sealing_key.check_value)
-        RETURNING key_id
-        """,
-        list(known),
-        list(known.values()),
-    )
-    return sorted(row["key_id"] for row in rows)
 
 
 def wrap(credentials: Credentials, vault: Wrapper) -> None:
@@ -125,54 +82,31 @@ async def remove_key(
         raise ConfigError(f"there is no sealing key {key_id} here")
     if key_id == ring.primary:
         raise ConfigError(f"sealing key {key_id} is the one in use: rotate first")
-    needed = sum(r.sealing_key == key_id for r in await _records(connection))
+    stored = await key_store.places(connection)
+    needed = sum(key.sealing_key == key_id for key in stored)
     if needed:
         raise ConfigError(
             f"{needed} provider keys are sealed to sealing key {key_id}: "
             "opseer keys rotate --resume seals them anew"
         )
-    await connection.execute(
-        "DELETE FROM gateway.sealing_key WHERE key_id = $1", key_id
-    )
+    await key_store.forget(connection, key_id)
     _replace(credentials.sealing_key, ring_document(ring.without(key_id), vault))
 
 
-async def _records(connection: Connection) -> list[_Record]:
-    rows = await connection.fetch(
-        """
-        SELECT account_id, source, connection_id,
-            ('x' || encode(substr(config, 2, 4), 'hex'))::bit(32)::bigint
-                AS sealing_key
-        FROM gateway.opseer_user_integration ORDER BY account_id, source
-        """
-    )
-    return [_Record(**dict(row)) for row in rows]
-
-
-async def _seal_one(connection: Connection, ring: KeyRing, record: _Record) -> bool:
+async def _seal_one(connection: Connection, ring: KeyRing, key: KeyPlace) -> bool:
     """Seal one record anew through the two doors; False where it does not open."""
     async with connection.transaction():
-        row = await connection.fetchrow(
-            "SELECT key_version, config FROM gateway.read_sealed_key($1, $2, $3)",
-            record.account_id,
-            record.source,
-            record.connection_id,
-        )
-        if row is None:
+        found = await key_store.read(connection, key)
+        if found is None:
             return True  # disconnected meanwhile
-        version = row["key_version"]
-        place = SealedFor(record.account_id, record.source, version)
+        version, record = found
+        place = SealedFor(key.account_id, key.source, version)
         try:
-            secret = ring.open(row["config"], place)
+            secret = ring.open(record, place)
         except SealError:
             return False
-        await connection.fetchval(
-            "SELECT gateway.replace_sealed_key($1, $2, $3, $3, $4)",
-            record.account_id,
-            record.source,
-            version,
-            ring.public().seal(secret, place),
-        )
+        anew = ring.public().seal(secret, place)
+        await key_store.replace(connection, key, version, anew)
     return True
 
 
