@@ -30,11 +30,15 @@ demo: install ## The same with a made-up company; ONCE=1 stops after the report
 
 .PHONY: test
 test: $(VENV)/.dev ## Tests on embedded NATS and Postgres
-	@exec $(PYTEST) -m "not deep and not docker"
+	@exec $(PYTEST) -m "not deep and not docker and not browser"
 
 .PHONY: test-deep
 test-deep: $(VENV)/.dev ## All tests with the full counts
-	@exec $(PYTEST) -m "not docker"
+	@exec $(PYTEST) -m "not docker and not browser"
+
+.PHONY: test-browser
+test-browser: $(VENV)/.dev ## The pages in a headless Chromium; IMAGES=folder keeps pictures
+	@exec $(BIN)/pytest -rs tests/browser $(if $(IMAGES),--images $(IMAGES))
 
 # The servers of compose.yaml with fresh data, reached by ports of their own.
 TEST_COMPOSE := $(COMPOSE) --file deploy/compose.test.yaml --project-name opseer-test

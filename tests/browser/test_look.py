@@ -21,7 +21,9 @@ PAGES: Final = {
     "api": "/docs/api",
 }
 LOOKS: Final = {"light": (1180, False), "dark": (1180, True), "phone": (390, False)}
-KEPT: Final = {"dashboard", "integrations", "account"}
+KEPT: Final = {"dashboard"}
+# What axe finds does not depend on the width, but on the colours.
+JUDGED: Final = {"light", "dark"}
 _SERIOUS = """
 async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
   .filter(one => ["serious", "critical"].includes(one.impact))
@@ -41,7 +43,7 @@ def test_pages_look_right(open_window: Any, demo: Any, keep: Any, look: str) -> 
         page.wait_for_timeout(150)
         if name in KEPT:
             keep(page, f"{name}-{look}")
-        found[name] = [*_too_wide(page), *visit.violations(), *_shut_out(page)]
+        found[name] = [*_too_wide(page), *visit.violations(), *_shut_out(page, look)]
     assert {name: said for name, said in found.items() if said} == {}
     assert visit.complaints == []
 
@@ -54,7 +56,7 @@ def test_doors_look_right(open_window: Any, look: str) -> None:
     for path in ("/setup", "/login", "/docs/api"):
         visit.go(path)
         page: Page = visit.page
-        said = [*_too_wide(page), *visit.violations(), *_shut_out(page)]
+        said = [*_too_wide(page), *visit.violations(), *_shut_out(page, look)]
         assert said == [], path
 
 
@@ -74,8 +76,10 @@ def _too_wide(page: Page) -> list[str]:
     return [f"{wide} px too wide"] if wide > 0 else []
 
 
-def _shut_out(page: Page) -> list[str]:
+def _shut_out(page: Page, look: str) -> list[str]:
     """Return axe's serious and critical findings."""
+    if look not in JUDGED:
+        return []
     if not AXE.exists():
         pytest.skip("no axe-core: make install builds the front end")
     page.evaluate(AXE.read_text("utf-8"))

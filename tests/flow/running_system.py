@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -38,7 +39,7 @@ class System:
     layout: Layout
 
     def call(
-        self, method: str, path: str, body: dict[str, object] | None = None
+        self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> tuple[int, Any]:
         """Call the API and return status and body."""
         return call(method, self.url + path, body, self.token)
@@ -66,7 +67,7 @@ class System:
 
 
 def call(
-    method: str, url: str, body: dict[str, object] | None = None, token: str = ""
+    method: str, url: str, body: Mapping[str, object] | None = None, token: str = ""
 ) -> tuple[int, Any]:
     """Send one JSON request and return status and JSON (or text)."""
     headers = {"Content-Type": "application/json"}

@@ -44,10 +44,11 @@ async def rows(world: Publisher, of: Connected, today: date) -> None:
         INSERT INTO mrr.movement (account_id, source, connection_id, day, grain,
             currency, new_minor, expansion_minor, contraction_minor, churned_minor,
             net_minor, of_which_reactivation_minor, fx_minor, snapshot_minor, new_subs,
-            churned_subs, timezone, complete, reason, as_of)
+            churned_subs, timezone, complete, reason, as_of, missed_minor)
         SELECT $1, 'stripe', $2, $3::date - n, 'subscription', 'eur', 300, 0, -100,
             -100, 100, 0, 0, 13900 - 100 * n + CASE WHEN n < 30 THEN 500 ELSE 0 END,
-            1, 1, 'Europe/Berlin', n > 0, CASE n WHEN 0 THEN 'CRON_PENDING' END, now()
+            1, 1, 'Europe/Berlin', n > 0, CASE n WHEN 0 THEN 'CRON_PENDING' END, now(),
+            CASE n WHEN 3 THEN -40 END
         FROM generate_series(0, 39) n
         """,
         *(of.account_id, of.connection_id, today),
@@ -130,6 +131,8 @@ async def test_comparisons_and_terms(
         {"cause": "price_edit", "subscription_id": "sub_1", "difference": 400}
     ]
     seam = (stored - timedelta(days=29)).isoformat()
+    third = (stored - timedelta(days=3)).isoformat()
+    assert compared["missed"] == [{"date": third, "amount": -40}]
     assert compared["rebases"] == [{"date": seam, "amount": 500, "reason": None}]
     path = f"{BASE}/movements?source=stripe&from={stored - timedelta(days=39)}"
     moved = await get(gateway, owner, path)

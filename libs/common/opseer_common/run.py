@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import resource
 import signal
 import sys
@@ -126,6 +127,8 @@ def run(
     """Be the process of `service`; return at the end or exit."""
     logs.configure(service)
     close_memory()
+    # The modules stay: garbage is not looked for among them again and again.
+    gc.freeze()
     try:
         asyncio.run(live(build, ready_file))
     except ConfigError as error:

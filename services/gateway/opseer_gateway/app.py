@@ -141,6 +141,7 @@ def application(
         [*routes, *about.routes(), *_pages(parts, about.document)],
         [
             measured.metrics.middleware,
+            parts.kept.repeats,
             problems,
             parts.origins.middleware,
             parts.remembered.middleware,

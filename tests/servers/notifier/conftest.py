@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
+import pytest_asyncio
 
 from opseer_common.contracts.destination import (
     Address,
@@ -60,6 +60,7 @@ class World:
     planning: Planning
     delivering: Delivering
     notices: NoticeStore
+    database: FreshDatabase
 
     async def at(self, when: datetime) -> None:
         """Set the clock and do what is due then."""
@@ -120,14 +121,23 @@ class World:
         return [row["state"] for row in await self.log()]
 
 
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[World]:
-    """Return a notifier at 08:00 UTC."""
+_FORGET = """
+    DELETE FROM gateway.account; DELETE FROM collector.connection;
+    DELETE FROM collector.revenue_daily_cache; DELETE FROM mrr.computed;
+    DELETE FROM mrr.movement; DELETE FROM mrr.movement_change;
+    DELETE FROM notifier.report; DELETE FROM notifier.built_from;
+    DELETE FROM notifier.outbox;
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def parts(module_database: FreshDatabase) -> AsyncIterator[World]:
+    """Return a notifier for all tests of a module."""
     async with AsyncExitStack() as stack:
-        own = await Database.connect(database.login_url("notifier"), size=4)
+        own = await Database.connect(module_database.login_url("notifier"), size=4)
         stack.push_async_callback(own.close)
         stand_ins = await stack.enter_async_context(receivers())
-        writer = await stack.enter_async_context(alerts(database))
+        writer = await stack.enter_async_context(alerts(module_database))
         clock = Time()
         settings = Settings(
             database_url="",
@@ -138,7 +148,7 @@ async def world(database: FreshDatabase) -> AsyncIterator[World]:
         figures = PostgresStore(own)
         yield World(
             clock=clock,
-            published=await stack.enter_async_context(publisher(database)),
+            published=await stack.enter_async_context(publisher(module_database)),
             alerts=writer,
             receivers=stand_ins,
             building=Building(figures, clock),
@@ -152,4 +162,14 @@ async def world(database: FreshDatabase) -> AsyncIterator[World]:
                 "https://opseer.example/dashboard",
             ),
             notices=NoticeStore(own),
+            database=module_database,
         )
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(parts: World) -> AsyncIterator[World]:
+    """Return the notifier at 08:00 UTC, with nothing stored and nothing received."""
+    parts.clock.now = EIGHT
+    parts.receivers.forget()
+    yield parts
+    await parts.published.execute(_FORGET)

@@ -268,6 +268,10 @@ class Publisher:
         rows: list[asyncpg.Record] = await self._connection.fetch(query, *values)
         return rows
 
+    async def execute(self, statements: str) -> None:
+        """Run statements."""
+        await self._connection.execute(statements)
+
 
 @asynccontextmanager
 async def publisher(database: FreshDatabase) -> AsyncIterator[Publisher]:

@@ -52,6 +52,12 @@ class Receivers:
         """Return what was taken."""
         return [one for one in self.requests if one.status < 300]
 
+    def forget(self) -> None:
+        """Start anew: nothing came, every answer is a yes."""
+        self.requests.clear()
+        self.planned.clear()
+        self.slow = 0.0
+
     def answers(
         self,
         kind: str,

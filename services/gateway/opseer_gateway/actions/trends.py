@@ -19,7 +19,11 @@ from opseer_gateway.domain.figures import Grain, MovementRow
 from opseer_gateway.domain.history import History, StoredEstimate, StoredRun
 from opseer_gateway.domain.integrations import Known
 from opseer_gateway.domain.metrics import Metrics, StoredRange
-from opseer_gateway.domain.reconciliations import Reconciliation, Reconciliations
+from opseer_gateway.domain.reconciliations import (
+    Missed,
+    Reconciliation,
+    Reconciliations,
+)
 from opseer_gateway.domain.terms import StoredBasis
 from opseer_gateway.domain.visitors import Visitor
 from opseer_gateway.domain.windows import asked_range, parse_day
@@ -45,6 +49,9 @@ class TrendReader(Protocol):
     async def reconciliations(  # noqa: D102
         self, source: Source, connection_id: UUID, days: DayRange
     ) -> list[Reconciliation]: ...
+    async def missed(  # noqa: D102
+        self, source: Source, connection_id: UUID, days: DayRange
+    ) -> list[Missed]: ...
     async def history_run(  # noqa: D102
         self, source: Source, connection_id: UUID
     ) -> StoredRun | None: ...
@@ -108,12 +115,13 @@ class Trends:
             back = RECONCILED_DAYS - 1
             days = asked_range(first, last, today=self._today(known), back=back)
             if known.connection is None:
-                return reconciliations.reconciliations(known, (), (), days)
+                return reconciliations.reconciliations(known, (), (), (), days)
             of = source, known.connection.connection_id
             stored = await reader.reconciliations(*of, days)
             begun = DayRange(days.first - ONE_DAY, days.last)
             moved, _, _ = await reader.movements(*of, begun, "subscription")
-            return reconciliations.reconciliations(known, stored, moved, days)
+            missed = await reader.missed(*of, days)
+            return reconciliations.reconciliations(known, stored, missed, moved, days)
 
     async def history(self, account_id: UUID, source: Source) -> History:
         """Return older history, estimated, and how far a run that reads it is."""

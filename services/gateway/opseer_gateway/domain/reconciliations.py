@@ -47,20 +47,32 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
 
 
+class Missed(msgspec.Struct, frozen=True):
+    """The part of a day's net that no event tells, in minor units."""
+
+    date: date
+    amount: int
+
+
 class Reconciliations(msgspec.Struct, frozen=True, kw_only=True):
-    """The comparisons made on the days of a range, ascending, and its seams."""
+    """The comparisons made on the days of a range, ascending.
+
+    `missed` are its days with movements that no event tells, `rebases` its seams.
+    """
 
     source: Source
     timezone: str
     currency: str | None
     as_of: datetime | None
     rows: tuple[Reconciliation, ...]
+    missed: tuple[Missed, ...]
     rebases: tuple[Rebase, ...]
 
 
 def reconciliations(
     known: Known,
     stored: Sequence[Reconciliation],
+    missed: Sequence[Missed],
     moved: Sequence[MovementRow],
     days: DayRange,
 ) -> Reconciliations:
@@ -71,5 +83,6 @@ def reconciliations(
         currency=known.currency,
         as_of=max((one.as_of for one in stored), default=None),
         rows=tuple(stored),
+        missed=tuple(missed),
         rebases=rebases(moved, days),
     )

@@ -17,7 +17,11 @@ from opseer_common.days import DayRange
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.history import EstimatedRow, StoredEstimate, StoredRun
 from opseer_gateway.domain.integrations import Run
-from opseer_gateway.domain.reconciliations import DifferencePart, Reconciliation
+from opseer_gateway.domain.reconciliations import (
+    DifferencePart,
+    Missed,
+    Reconciliation,
+)
 from opseer_gateway.store.accounts import note
 from opseer_gateway.store.connections import read_connection
 from opseer_gateway.store.reading import Reader, ReadingStore
@@ -55,6 +59,20 @@ class TrendReader(Reader):
             Reconciliation(**{**dict(row), "parts": _parts(row["parts"])})
             for row in rows
         ]
+
+    async def missed(
+        self, source: Source, connection_id: UUID, days: DayRange
+    ) -> list[Missed]:
+        """Return the days with movements that no event tells, ascending."""
+        rows = await self._transaction.fetch(
+            f"""
+            SELECT day AS date, missed_minor AS amount FROM mrr.v1_movement
+            WHERE {_OF} AND grain = 'subscription' AND day BETWEEN $4 AND $5
+              AND missed_minor <> 0 ORDER BY day
+            """,  # noqa: S608 - a constant
+            *(self._account_id, source, connection_id, days.first, days.last),
+        )
+        return [Missed(**dict(row)) for row in rows]
 
     async def history_run(
         self, source: Source, connection_id: UUID

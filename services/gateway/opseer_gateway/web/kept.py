@@ -4,6 +4,9 @@ A kept answer is used only where the revisions of the account's rows, read at mo
 `FRESH_SECONDS` ago, are those that it was made under. Whatever else this process does
 for somebody (a write, or a read that is not kept) makes the revisions be read again:
 who has seen that a run is over sees its figures, too.
+
+A request that was answered within that time and comes again byte by byte is answered
+before anything else looks at it: host, session and revisions were checked then.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.visitors import Visitor
-from opseer_gateway.web.problems import Handler
+from opseer_gateway.web.problems import REQUEST_ID, Handler
 from opseer_gateway.web.routes import Route
 from opseer_gateway.web.sessions import Sessions
 
@@ -33,6 +37,9 @@ _LARGEST: Final = 1024 * 1024
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _NOT_MODIFIED: Final = 304
 _OK: Final = 200
+_TELLING: Final = ("Host", "Authorization", "Cookie")
+_NONE: Final = ("",)
+_MOST_REPEATS: Final = 4096
 _KEPT: web.RequestKey[bool] = web.RequestKey("kept", bool)
 Key = tuple[Visitor, str]
 Tag = Callable[[UUID], Awaitable[str]]
@@ -46,7 +53,9 @@ class _Answer:
     until: float
     body: bytes
     etag: str
-    headers: dict[str, str]
+    headers: CIMultiDict[str]
+    short: CIMultiDict[str]
+    """The headers where the client has the body already."""
 
 
 class Kept:
@@ -65,6 +74,7 @@ class Kept:
         self._tags: dict[UUID, tuple[float, str]] = {}
         self._answers: OrderedDict[Key, _Answer] = OrderedDict()
         self._bytes = 0
+        self._repeats: dict[bytes, tuple[float, _Answer]] = {}
 
     def routes(self, routes: list[Route]) -> list[Route]:
         """Return the routes with the answers of those that read kept."""
@@ -76,6 +86,19 @@ class Kept:
         ]
 
     @web.middleware
+    async def repeats(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """Answer at once what was answered a moment ago. Comes before other checks."""
+        if request.method != "GET":
+            return await handler(request)
+        until, found = self._repeats.get(_print(request), (0.0, None))
+        if found is None or until < self._now():
+            return await handler(request)
+        request[REQUEST_ID] = uuid4().hex
+        return _response(request, found)
+
+    @web.middleware
     async def middleware(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
@@ -84,11 +107,11 @@ class Kept:
             return await handler(request)
         finally:
             if request.method not in _SAFE:
-                self._tags.clear()
                 self._answers.clear()
                 self._bytes = 0
-            elif _KEPT not in request:
+            if request.method not in _SAFE or _KEPT not in request:
                 self._tags.clear()
+                self._repeats.clear()
 
     def _keeping(self, handle: Handler) -> Handler:
         """Return `handle` behind the kept answers."""
@@ -100,7 +123,7 @@ class Kept:
             except RefusedError:
                 return await handle(request)
             key = (visitor, request.path_qs)
-            tag = await self._tag(visitor.account_id)
+            read_at, tag = await self._tag(visitor.account_id)
             found = self._answers.get(key)
             if found is None or found.tag != tag or found.until < self._now():
                 made = await handle(request)
@@ -108,18 +131,26 @@ class Kept:
                 if kept is None:
                     return made
                 found = kept
+            self._repeat(request, read_at, found)
             return _response(request, found)
 
         return answered
 
-    async def _tag(self, account_id: UUID) -> str:
-        """Return the account's revisions as they were a moment ago."""
+    def _repeat(self, request: web.Request, read_at: float, answer: _Answer) -> None:
+        """Note that the very same request may be answered so for a moment."""
+        if len(self._repeats) >= _MOST_REPEATS:
+            self._repeats.clear()
+        until = min(read_at + FRESH_SECONDS, answer.until)
+        self._repeats[_print(request)] = until, answer
+
+    async def _tag(self, account_id: UUID) -> tuple[float, str]:
+        """Return the account's revisions and when, a moment ago, they were read."""
         now = self._now()
-        read_at, tag = self._tags.get(account_id, (0.0, ""))
-        if not tag or now - read_at > FRESH_SECONDS:
-            tag = await self._read_tag(account_id)
-            self._tags[account_id] = now, tag
-        return tag
+        found = self._tags.get(account_id)
+        if found is None or now - found[0] > FRESH_SECONDS:
+            found = now, await self._read_tag(account_id)
+            self._tags[account_id] = found
+        return found
 
     def _keep(self, key: Key, tag: str, made: web.StreamResponse) -> _Answer | None:
         """Keep an answer, and drop the oldest ones where there is no room.
@@ -132,8 +163,15 @@ class Kept:
         if not isinstance(body, bytes) or len(body) > _LARGEST:
             return None
         etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+        headers = CIMultiDict(made.headers)
+        headers["ETag"] = etag
         kept = _Answer(
-            tag, self._now() + LONGEST_SECONDS, body, etag, dict(made.headers)
+            tag=tag,
+            until=self._now() + LONGEST_SECONDS,
+            body=body,
+            etag=etag,
+            headers=headers,
+            short=CIMultiDict({"ETag": etag}),
         )
         self._drop(key)
         self._answers[key] = kept
@@ -147,14 +185,21 @@ class Kept:
         self._bytes -= len(gone.body) if gone else 0
 
 
+def _print(request: web.Request) -> bytes:
+    """Return a hash of all that an answer hangs on: no token stays in memory for it."""
+    sent = request.headers
+    parts = [request.raw_path]
+    for name in _TELLING:
+        parts += sent.getall(name, _NONE)
+    words = "\0".join(parts).encode("utf-8", "replace")
+    return hashlib.blake2b(words, digest_size=32).digest()
+
+
 def _response(request: web.Request, kept: _Answer) -> web.Response:
     """Return the answer, or that it is the one that the client has."""
-    headers = {**kept.headers, "ETag": kept.etag}
     if _has(request.headers.get("If-None-Match"), kept.etag):
-        del headers["Content-Type"]
-        headers.pop("Content-Length", None)
-        return web.Response(status=_NOT_MODIFIED, headers=headers)
-    return web.Response(body=kept.body, headers=headers)
+        return web.Response(status=_NOT_MODIFIED, headers=kept.short)
+    return web.Response(body=kept.body, headers=kept.headers)
 
 
 def _has(sent: str | None, etag: str) -> bool:

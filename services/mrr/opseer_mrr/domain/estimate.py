@@ -7,11 +7,13 @@ shows on its day where its rest was billed, else when the next period is.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from opseer_common.days import ONE_DAY, DayRange, day_of
@@ -112,7 +114,7 @@ class Estimate:
         for at, minor in course:
             if at >= self._end:
                 break
-            if at < self._start:
+            if at < self._start or minor == worth:
                 worth = minor
                 continue
             day = day_of(datetime.fromtimestamp(at, UTC), self._tz)
@@ -174,7 +176,7 @@ def _course(
             by_item.setdefault((line.item_id, line.usage), []).append(line)
     edges: dict[int, Fraction] = {}
     for own in by_item.values():
-        for span in _cut([*_spans(own, policy)], ended_at):
+        for span in _joined(_cut([*_spans(own, policy)], ended_at)):
             edges[span.starts] = edges.get(span.starts, _ZERO) + span.monthly
             edges[span.ends] = edges.get(span.ends, _ZERO) - span.monthly
     worth = _ZERO
@@ -183,8 +185,7 @@ def _course(
         yield at, max(0, round_half_even(worth))
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(NamedTuple):
     """An item is worth `monthly` from `starts` to before `ends`."""
 
     starts: int
@@ -200,11 +201,7 @@ def _spans(lines: Sequence[BilledLine], policy: Policy) -> Iterator[_Span]:
             at = line.billed if line.usage else line.starts
             whole.setdefault(at, []).append(line)
     periods = [
-        _Span(
-            at,
-            max(_ends(line) for line in own),
-            sum((_monthly(line, policy) for line in own), _ZERO),
-        )
+        _Span(at, max(map(_ends, own)), _monthly(own, policy))
         for at, own in sorted(whole.items())
     ]
     yield from periods
@@ -239,13 +236,26 @@ def _changed(
 
 def _cut(spans: Iterable[_Span], ended_at: int | None) -> Iterator[_Span]:
     """Yield the spans of one item, each until the next one begins or all is over."""
-    ordered = sorted(spans, key=lambda one: one.starts)
-    for span, following in zip(ordered, [*ordered[1:], None], strict=True):
-        limits = [span.ends]
-        limits += [following.starts] if following else []
-        limits += [] if ended_at is None else [ended_at]
-        if span.starts < min(limits):
-            yield _Span(span.starts, min(limits), span.monthly)
+    following = sys.maxsize if ended_at is None else ended_at
+    for span in sorted(spans, key=lambda one: one.starts, reverse=True):
+        ends = min(span.ends, following)
+        if span.starts < ends:
+            yield _Span(span.starts, ends, span.monthly)
+            following = span.starts
+
+
+def _joined(spans: Iterable[_Span]) -> Iterator[_Span]:
+    """Join what follows one another and is worth the same; the newest comes first."""
+    later: _Span | None = None
+    for span in spans:
+        if later and (span.ends, span.monthly) == (later.starts, later.monthly):
+            later = _Span(span.starts, later.ends, span.monthly)
+            continue
+        if later:
+            yield later
+        later = span
+    if later:
+        yield later
 
 
 def _ends(line: BilledLine) -> int:
@@ -263,23 +273,38 @@ _SUBTRACTED: Final = {
 
 def _net(line: BilledLine, policy: Policy) -> int:
     """Return what a line bills, less the discounts that the policy subtracts."""
-    off = sum(line.off.get(name, 0) for name in _SUBTRACTED[policy.discounts])
-    return line.amount - off
+    return line.amount - sum(
+        line.off.get(name, 0) for name in _SUBTRACTED[policy.discounts]
+    )
 
 
-def _monthly(line: BilledLine, policy: Policy) -> Fraction:
-    return _net(line, policy) * _per_month(line, policy)
+def _monthly(lines: Sequence[BilledLine], policy: Policy) -> Fraction:
+    """Return what lines of one period make per month, exactly."""
+    factors = policy.week_factor, policy.day_factor
+    first, *others = (
+        _worth(_net(line, policy), line.interval, line.interval_count, *factors)
+        for line in lines
+    )
+    return sum(others, first) if others else first
 
 
 def _per_month(line: BilledLine, policy: Policy) -> Fraction:
     """Return how many of a line's periods a month has."""
+    factors = policy.week_factor, policy.day_factor
+    return _worth(1, line.interval, line.interval_count, *factors)
+
+
+# The same few prices are billed again and again.
+@lru_cache(maxsize=4096)
+def _worth(amount: int, interval: str, count: int, week: str, day: str) -> Fraction:
+    """Return an amount per `count` intervals as one per month."""
     intervals = {
         "month": Fraction(1),
         "year": Fraction(1, 12),
-        "week": factor(policy.week_factor),
-        "day": factor(policy.day_factor),
+        "week": factor(week),
+        "day": factor(day),
     }
-    return intervals[line.interval] * Fraction(1, line.interval_count)
+    return intervals[interval] * Fraction(amount, count)
 
 
 def _unrated(

@@ -118,7 +118,6 @@ class Outbound:
                 limit=64,
                 use_dns_cache=False,
             ),
-            timeout=_TIMEOUT,
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "Opseer"},
@@ -137,7 +136,11 @@ class Outbound:
         try:
             target = self._checked(url)
             async with self._session.post(
-                target, data=body, headers=dict(headers), allow_redirects=False
+                target,
+                data=body,
+                headers=dict(headers),
+                allow_redirects=False,
+                timeout=_TIMEOUT,
             ) as answer:
                 return Reply(answer.status, answer.headers, await _head(answer))
         except (InsideError, aiohttp.InvalidURL) as error:

@@ -35,7 +35,7 @@ def comparisons(row: Integration, mrr: Mrr, daily: DailyRevenue) -> list[Compari
     return [
         Comparison(
             f"Charges of {formats.day(day.date)}",
-            f"{charges} · {amount}",
+            charges if day.charges_count is None else f"{charges} · {amount}",
             "Payments, filtered by that day",
             "" if demo else f"{base}/payments",
             f"A day here is one of {row.timezone}; Stripe shows your account's zone.",
