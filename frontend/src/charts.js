@@ -51,6 +51,9 @@ function readFigures() {
   };
 }
 
+/** The kinds of movement that the channel tells apart. */
+const told = (figures) => GROUPS.filter((group) => figures.series[group].some((value) => value !== null));
+
 /** What is the same in every chart. */
 function base(figures, scale) {
   const soft = color("soft");
@@ -104,6 +107,13 @@ const KINDS = {
   waterfall(figures) {
     const option = base(figures, false);
     option.xAxis.axisLine = zero();
+    if (!told(figures).length) {
+      option.series = [{
+        type: "bar", name: NAMES.net, data: figures.major(figures.series.net), barMaxWidth: 26,
+        itemStyle: { color: color("trend"), borderRadius: 2 }, emphasis: { disabled: true },
+      }];
+      return option;
+    }
     option.series = GROUPS.map((group) => ({
       type: "bar", stack: "moved", name: NAMES[group], data: figures.major(figures.series[group]),
       barMaxWidth: 26, itemStyle: { color: color(group), borderRadius: 2 }, emphasis: { disabled: true },
@@ -149,14 +159,14 @@ const SAID = {
     remark: figures.mrr[at] === null ? figures.unmoved[at] : "",
   }),
   waterfall: (figures, at) => ({
-    lines: [...GROUPS, "net"].map((group) => [`${NAMES[group]}`, figures.signed(figures.series[group][at])]),
+    lines: [...told(figures), "net"].map((group) => [`${NAMES[group]}`, figures.signed(figures.series[group][at])]),
     remark: figures.unmoved[at],
   }),
   revenue: (figures, at) => ({
     lines: [
       ["Net Revenue", figures.exact(figures.revenue[at])],
       ["Charges", figures.charges[at] === null ? "—" : String(figures.charges[at])],
-      ["Refunds", figures.exact(figures.refunds[at])],
+      ...(figures.refunds[at] === null ? [] : [["Refunds", figures.exact(figures.refunds[at])]]),
     ],
     remark: figures.why[at],
   }),
@@ -256,5 +266,5 @@ function drawAll() {
 // Colours change at once with the system's; a swapped page brings new figures.
 dark.addEventListener("change", () => drawn.forEach((one) => one.draw()));
 document.addEventListener("htmx:afterSettle", drawAll);
-document.addEventListener("htmx:historyRestore", drawAll);
+document.addEventListener("figures:new", drawAll);
 drawAll();

@@ -24,7 +24,13 @@ from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from opseer_cli.layout import Layout, layout_of
 from opseer_cli.processes import end_orphans
@@ -191,6 +197,7 @@ def _run(
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return a headless Chromium of this machine."""
+    expect.set_options(timeout=_PATIENCE * 250)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=_CHROMIUM, args=list(_ARGUMENTS)

@@ -23,6 +23,10 @@ import pytest
 from opseer_cli.layout import Layout
 
 KEY = "rk_" + "test_" + "Wholepath" * 4
+CHANNEL_KEYS = {
+    "revenuecat": "sk_" + "Wholepath" * 4,
+    "polar": "polar_" + "oat_" + "Wholepath" * 4,
+}
 SETUP_CODE = "FLOW-TEST"
 # UTC+n is called Etc/GMT-n. This one has its noon about now, so that the newest ten
 # minutes, which a first collection holds back, are never the end of yesterday.
@@ -55,14 +59,21 @@ class System:
         query = f"timezone={ZONE}&from={first}&to={last}"
         return call("GET", f"{self.simulator}/_control/truth?{query}")[1]
 
-    def settle(self, seconds: float = 60) -> Any:
+    def channel_truth(self, source: str) -> dict[date, Any]:
+        """Return what the ledger of another channel says, by day."""
+        query = "" if source == "revenuecat" else f"?timezone={ZONE}"
+        found = call("GET", f"{self.simulator}/_control/{source}/truth{query}")[1]
+        return {date.fromisoformat(day["date"]): day for day in found["days"]}
+
+    def settle(self, seconds: float = 60, source: str = "stripe") -> Any:
         """Wait until nothing is under way."""
         deadline = time.monotonic() + seconds
-        row = self.get("/api/v1/integrations/stripe")
+        path = f"/api/v1/integrations/{source}"
+        row = self.get(path)
         while row["progress"] is not None:
             assert time.monotonic() < deadline, row
             time.sleep(0.1)
-            row = self.get("/api/v1/integrations/stripe")
+            row = self.get(path)
         return row
 
 
@@ -101,6 +112,8 @@ def start_simulator(folder: Path, stack: ExitStack) -> str:
             *(sys.executable, "-m", "opseer_simulator", "--port", "0"),
             *("--port-file", str(port_file), "--seed", "11", "--key", KEY),
             *("--epoch", str(epoch), "--customers", "120"),
+            *("--revenuecat-key", CHANNEL_KEYS["revenuecat"]),
+            *("--polar-key", CHANNEL_KEYS["polar"]),
         ],
         stdout=subprocess.DEVNULL,
     )
@@ -129,6 +142,8 @@ def start_opseer(layout: Layout, simulator: str, stack: ExitStack) -> str:
             "OPSEER_PORT": str(port),
             "OPSEER_SETUP_CODE": SETUP_CODE,
             "OPSEER_STRIPE_API_BASE": simulator,
+            "OPSEER_REVENUECAT_API_BASE": f"{simulator}/revenuecat",
+            "OPSEER_POLAR_API_BASE": f"{simulator}/polar",
         },
         stdout=log,
         stderr=log,

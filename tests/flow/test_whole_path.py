@@ -22,6 +22,7 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.flow.running_system import (
+    CHANNEL_KEYS,
     KEY,
     SETUP_CODE,
     ZONE,
@@ -173,6 +174,34 @@ def test_the_report_of_yesterday_is_the_ledgers(system: System) -> None:
     text = system.get(f"/api/v1/reports/daily?date={yesterday}&format=text")
     assert text.startswith(report["title"])
     assert [line.split("  ")[0] for line in text.splitlines()[4:9]] == LABELS
+
+
+def test_the_other_channels_are_in_the_report(system: System) -> None:
+    """Rule: RevenueCat and Polar connect as Stripe does; the report has all three."""
+    day = today() - timedelta(days=2)  # over in each channel's zone
+    for source, key in CHANNEL_KEYS.items():
+        path = f"/api/v1/integrations/{source}"
+        status, row = system.call("PUT", path, {"api_key": key})
+        assert (status, row["environment"]) == (201, "live")
+    for source in CHANNEL_KEYS:
+        row = system.settle(source=source)
+        assert (row["state"], row["flags"]) == ("connected", [])
+    report = system.get(f"/api/v1/reports/daily?date={day}")
+    assert [one["source"] for one in report["channels"]] == ["stripe", *CHANNEL_KEYS]
+    for channel in report["channels"][1:]:
+        truth = system.channel_truth(channel["source"])
+        keys = ("mrr", "revenue", "orders", "new_subs", "churned")
+        values = {metric["key"]: metric["value"] for metric in channel["metrics"]}
+        assert values == {key: truth[day][key] for key in keys}
+        mrr = system.get(f"/api/v1/mrr?source={channel['source']}")
+        assert (mrr["complete"], mrr["currency"]) == (True, "usd")
+        path = f"/api/v1/mrr/movements?source={channel['source']}&from={day}&to={day}"
+        [moved] = system.get(path)["rows"]
+        assert (moved["snapshot"], moved["complete"]) == (truth[day]["mrr"], True)
+    for source in CHANNEL_KEYS:
+        assert system.call("DELETE", f"/api/v1/integrations/{source}")[0] == 204
+        daily = system.get(f"/api/v1/revenue/daily?source={source}")
+        assert daily["rows"] == []
 
 
 def test_refresh_reads_all_again_and_changes_nothing(system: System) -> None:

@@ -280,6 +280,8 @@ async def test_projects_on_the_page(entered: Browser) -> None:
     assert chosen.status == 303
     page = await page_of(entered, ACCOUNT)
     assert 'Second &lt;b&gt; <span class="badge good">current</span>' in page
+    overview = await page_of(entered, "/dashboard")
+    assert re.search(r'class="project"[^>]*>Second &lt;b&gt;<', overview)
     assert "rk_live_…AAAA" in page
     taken = await entered.post(
         ACCOUNT,

@@ -166,7 +166,7 @@ async def test_the_free_plan_gets_words(gateway: RunningGateway, owner: Owner) -
         ("GET", "/api/v1/deliveries"),
         ("POST", f"/api/v1/deliveries/{uuid4()}/resend"),
     ):
-        body = {} if method != "GET" else None
+        body: object = {} if method != "GET" else None
         answer = await gateway.call(method, path, owner=owner, json=body)
         assert (answer.status, answer.code) == (403, "PLAN_REQUIRED")
         assert "Starter, Plus and Max" in answer.json["detail"]

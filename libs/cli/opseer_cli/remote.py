@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -13,6 +14,7 @@ import typer
 from rich.console import Console
 
 from opseer_cli import settings
+from opseer_cli.changes import csv_of
 from opseer_cli.client import Gateway
 from opseer_cli.client import gateway as gateway_at
 from opseer_cli.progress import follow, follow_history
@@ -24,9 +26,13 @@ _KEY_LIMIT = 4096
 
 Source = Literal["stripe", "revenuecat", "polar"]
 Form = Literal["text", "json", "html"]
-Figures = Literal["daily", "movements"]
+Figures = Literal["daily", "movements", "changes"]
 _ROUTES: Mapping[Figures, str] = MappingProxyType(
-    {"daily": "revenue/daily", "movements": "mrr/movements"}
+    {
+        "daily": "revenue/daily",
+        "movements": "mrr/movements",
+        "changes": "mrr/movements",
+    }
 )
 Url = Annotated[
     str | None, typer.Option(help="The gateway; default from OPSEER_PUBLIC_URL.")
@@ -68,9 +74,12 @@ def export(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Print daily revenue, or MRR movements: a row per day, amounts in minor units."""
+    """Print daily revenue or MRR movements, a row per day, or the changes behind.
+
+    Amounts are in minor units.
+    """
     query: dict[str, str] = {"source": source}
-    if csv:
+    if csv and what != "changes":
         query["format"] = "csv"
     for name, day in (("from", since), ("to", until)):
         if day is not None:
@@ -78,9 +87,23 @@ def export(
 
     async def ask(api: Gateway) -> None:
         text = await api.figures(_ROUTES[what], query)
+        if what == "changes":
+            text = await _changes(api, source, text, csv=csv)
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     _call(ask, url, token)
+
+
+async def _changes(api: Gateway, source: Source, movements: str, *, csv: bool) -> str:
+    """Return the changes of every day that `movements` has."""
+    days = [row["date"] for row in json.loads(movements)["rows"]]
+    found = [
+        await api.figures(f"mrr/movements/{day}/changes", {"source": source})
+        for day in days
+    ]
+    if csv:
+        return csv_of(json.loads(day) for day in found)
+    return f"[{','.join(found)}]"
 
 
 def connect(

@@ -44,7 +44,9 @@ class Channel:
     `caveats` are codes of CAVEATS by metric, `definitions` one sentence per metric.
     `currencies` are those that it can be shown in, None where it is not the provider
     who converts. `fixed_zone` is the zone of its days where that cannot be chosen.
-    `settings` are the fields of PATCH that have an effect on its figures.
+    `settings` are the fields of PATCH that have an effect on its figures. `computed`
+    where figures are computed here, from rows that stand behind each of them; others
+    tell sums alone. Without one of `movement_permissions` there are no movements.
     """
 
     source: Source
@@ -56,9 +58,8 @@ class Channel:
     currencies: tuple[str, ...] | None = None
     fixed_zone: str | None = None
     settings: frozenset[str] = frozenset()
-    key_words: str = ""
-    key_placeholder: str = ""
-    key_guide: str = ""
+    computed: bool = False
+    movement_permissions: tuple[str, ...] = ()
 
 
 STRIPE: Final = Channel(
@@ -99,9 +100,8 @@ STRIPE: Final = Channel(
         }
     ),
     settings=frozenset({"timezone", "settlement_currency", "policy"}),
-    key_words="a Restricted API Key (rk_live_… or rk_test_…)",
-    key_placeholder="rk_live_…",
-    key_guide="https://dashboard.stripe.com/apikeys",
+    computed=True,
+    movement_permissions=("subscriptions", "events"),
 )
 
 REVENUECAT: Final = Channel(
@@ -157,9 +157,7 @@ REVENUECAT: Final = Channel(
     ),
     fixed_zone="UTC",
     settings=frozenset({"settlement_currency", "projects", "excluded_stores"}),
-    key_words="a RevenueCat secret API key v2 (sk_… or atk_…)",
-    key_placeholder="sk_…",
-    key_guide="https://app.revenuecat.com",
+    movement_permissions=("charts",),
 )
 
 POLAR: Final = Channel(
@@ -201,9 +199,7 @@ POLAR: Final = Channel(
     movement_caveats=("PROVIDER_GIVEN", "NOT_SPLIT", "TRIALS_COUNT"),
     currencies=("usd",),
     settings=frozenset({"timezone", "projects"}),
-    key_words="a Polar organization access token (polar_oat_…)",
-    key_placeholder="polar_oat_…",
-    key_guide="https://polar.sh/dashboard",
+    movement_permissions=("metrics",),
 )
 
 CHANNELS: Final[Mapping[Source, Channel]] = MappingProxyType(

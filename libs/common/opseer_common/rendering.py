@@ -109,14 +109,24 @@ def report_html(body: Mapping[str, object], locale: str = ENGLISH) -> str:
 
 
 def footnotes(report: DailyReport) -> list[str]:
-    """Return a line per metric that a channel defines in a way of its own."""
-    return [
-        f"{CHANNELS[channel.source]}, {metric.label}: "
-        + "; ".join(CAVEATS.get(code, code) for code in metric.caveats)
-        for channel in report.channels
-        for metric in channel.metrics
-        if metric.caveats
-    ]
+    """Return a line per channel that defines metrics in a way of its own.
+
+    That its days are of another zone stands in its heading.
+    """
+    found = []
+    for channel in report.channels:
+        labels: dict[str, list[str]] = {}
+        for metric in channel.metrics:
+            for code in metric.caveats:
+                labels.setdefault(code, []).append(metric.label)
+        labels.pop("UTC_DAY", None)
+        words = [
+            f"{CAVEATS.get(code, code)} ({', '.join(names)})"
+            for code, names in labels.items()
+        ]
+        if words:
+            found.append(f"{CHANNELS[channel.source]}: {'; '.join(words)}")
+    return found
 
 
 def reason_words(reason: str) -> str:

@@ -31,12 +31,14 @@ from opseer_gateway.api.alerts import AlertRoutes
 from opseer_gateway.api.details import DetailRoutes
 from opseer_gateway.api.figures import FigureRoutes
 from opseer_gateway.api.integrations import IntegrationRoutes
-from opseer_gateway.api.operations import Measured, OperationRoutes
+from opseer_gateway.api.metrics import MetricsRoute
+from opseer_gateway.api.operations import OperationRoutes
 from opseer_gateway.api.people import PeopleRoutes
 from opseer_gateway.api.trends import TrendRoutes
 from opseer_gateway.pages.account.channel_pages import ChannelPages, Channels
 from opseer_gateway.pages.account.page import AccountPages, Doors, InvitationPages
 from opseer_gateway.pages.account.reference import ReferencePage
+from opseer_gateway.pages.alert.page import AlertPages
 from opseer_gateway.pages.assets import Assets
 from opseer_gateway.pages.entrance import EntrancePages
 from opseer_gateway.pages.frame import Frames
@@ -94,6 +96,7 @@ def build(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
         lifetime.background(relay.run(), "relay")
         runner = GuardedRunner(
             application(settings, database, bus.ready, lifetime.on_stop),
+            is_shared=Origins(settings.public_url, settings.trusted_proxies).is_shared,
             access_log=None,
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
             shutdown_timeout=_SHUTDOWN_SECONDS,
@@ -134,13 +137,14 @@ def application(
     """Return the application with every route. What it opens is given to `on_stop`."""
     parts = _parts(settings, database, on_stop)
     probes = {"database": parts.store.is_there, "bus": bus_ready}
-    measured = Measured(Metrics(), parts.unsaid, parts.origins, parts.sessions)
-    routes = _api(parts)
-    about = OperationRoutes(probes, measured, routes)
+    metrics = Metrics()
+    shown = MetricsRoute(metrics, parts.unsaid, parts.origins, parts.sessions)
+    routes = [*_api(parts), *shown.routes()]
+    about = OperationRoutes(probes, routes)
     return _routed(
         [*routes, *about.routes(), *_pages(parts, about.document)],
         [
-            measured.metrics.middleware,
+            metrics.middleware,
             parts.kept.repeats,
             problems,
             parts.origins.middleware,
@@ -262,6 +266,7 @@ def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
         ).routes(),
         *AccountPages(parts.entrance, parts.people, channels, doors).routes(),
         *InvitationPages(parts.people, doors).routes(),
+        *AlertPages(parts.alerts, reading, doors, utc_now).routes(),
         *ReferencePage(api, sessions, renderer, frames).routes(),
         *EntrancePages(parts.entrance, sessions, origins, renderer).routes(),
         *parts.kept.routes(revenue),

@@ -24,7 +24,13 @@ class QuickHandler(guard.GuardedHandler):
 
 
 @pytest.fixture
-async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+def shared() -> set[str]:
+    """Return the addresses that many visitors come from."""
+    return set()
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch, shared: set[str]) -> AsyncIterator[int]:
     """Return the port of a guarded server that answers with what it got."""
     monkeypatch.setattr(guard.GuardedServer, "handler", QuickHandler)
 
@@ -33,7 +39,9 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
 
     app = web.Application(middlewares=[problems, BodyTimer(SHORT).middleware])
     app.router.add_post("/x", echo)
-    runner = guard.GuardedRunner(app, access_log=None, lingering_time=0.1)
+    runner = guard.GuardedRunner(
+        app, is_shared=shared.__contains__, access_log=None, lingering_time=0.1
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield runner.addresses[0][1]
@@ -102,12 +110,55 @@ async def test_idle_between_requests(port: int) -> None:
     writer.close()
 
 
-async def test_too_many_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the limit a new connection is closed at once."""
+async def ask(port: int) -> bytes:
+    """Make a request on a connection of its own."""
+    return await send(port, HEAD + b"Content-Length: 2\r\n\r\nok")
+
+
+async def test_quiet_connections_make_room(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the limit the oldest connection that says nothing goes, for a new one."""
     monkeypatch.setattr(guard, "MOST_CONNECTIONS", 2)
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
-    began = asyncio.get_running_loop().time()
-    assert await send(port) == b""
-    assert asyncio.get_running_loop().time() - began < SHORT
+    assert (await ask(port)).endswith(b"ok")
+    first, _ = held[0]
+    assert await asyncio.wait_for(first.read(), SHORT / 2) == b""
+    for _, writer in held:
+        writer.close()
+
+
+async def test_requests_under_way_are_not_cut_off(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all are being answered, it is the new connection that is closed."""
+    monkeypatch.setattr(guard, "MOST_CONNECTIONS", 1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HEAD + b"Content-Length: 2\r\n\r\no")
+    await asyncio.sleep(SHORT / 5)
+    assert await ask(port) == b""
+    writer.write(b"k")
+    assert (await reader.read(2000)).endswith(b"ok")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("proxies", "closed"), [(set(), 3), ({"127.0.0.1"}, 0)], ids=["visitor", "proxy"]
+)
+async def test_quiet_connections_of_one_address(
+    port: int,
+    shared: set[str],
+    proxies: set[str],
+    closed: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One address holds few of them, unless many visitors come from it."""
+    shared |= proxies
+    monkeypatch.setattr(guard, "MOST_QUIET_OF_ONE", 2)
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+    await asyncio.sleep(SHORT / 3)
+    assert [reader.at_eof() for reader, _ in held] == (
+        [True] * closed + [False] * (5 - closed)
+    )
     for _, writer in held:
         writer.close()

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from aiohttp import web_app
 from aiohttp.test_utils import TestServer
 
 from opseer_collector.domain.daily import DailyRow, Facts, Sum, daily_rows
@@ -43,8 +44,8 @@ from opseer_simulator.simulation import Simulation, truth_of
 from opseer_simulator.truth import Truth
 
 WHOLE, SHALLOW, DEEP = 20, 100, 1000
-"""Always compared: so many companies with every story, and then up to so many with a
-quarter of the stories each. With the full counts: a thousand, the rest with every story.
+"""Always compared: so many companies with every story, then up to so many with a
+quarter of the stories each. With the full counts: a thousand, more with every story.
 """
 ZONES = (
     *("UTC", "Asia/Seoul", "Pacific/Auckland", "America/New_York", "Europe/Berlin"),
@@ -212,6 +213,8 @@ async def collected(seed: int) -> Account:
             "first", "test", Secret(KEY), reads.since, reads.until, reads.events, now
         )
         fetched = await provider.fetch(request, intake)
+    # It keeps the handlers of many applications, and they their companies.
+    web_app._cached_build_middleware.cache_clear()
     batches = intake.batches
     # What is stored again replaces itself.
     transactions = {row.id: row for batch in batches for row in batch.transactions}

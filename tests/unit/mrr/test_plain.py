@@ -95,7 +95,7 @@ def _check(subscription: Subscription, policy: Policy) -> None:
 @given(_subscriptions, st.sampled_from(_POLICIES))
 @settings(max_examples=60, deadline=None)
 def test_both_ways_lead_to_the_same(subscription: Subscription, policy: Policy) -> None:
-    """Whatever the short way takes is worth the same the exact way, and wholly known."""
+    """What the short way takes is worth the same the exact way, and wholly known."""
     _check(subscription, policy)
 
 

@@ -254,6 +254,25 @@ def test_order_and_duplicates_do_not_matter(
     assert _moved(live, again, rates) == expected
 
 
+@given(_companies(), _rate_tables, st.integers(_START, _NOW))
+@settings(max_examples=40, deadline=None)
+def test_batches_do_not_matter(company: _Company, rates: RateTable, until: int) -> None:
+    """A collection halfway and one at the end agree on every day that was over."""
+    earlier = compute_movements(
+        company.at(until),
+        [change for change in company.changes if change.at <= until],
+        *(_POLICY, "usd", rates),
+        days=_DAYS,
+        tz=_TZ,
+        now=datetime.fromtimestamp(until, UTC),
+    )
+    found = _moved(company.at(_NOW), company.changes, rates)
+    assert earlier.opening == found.opening
+    for grain in ("by_subscription", "by_customer"):
+        over, whole = getattr(earlier, grain)[:-1], getattr(found, grain)
+        assert over == whole[: len(over)]
+
+
 def _added(one: DayRow, other: DayRow) -> tuple[int, ...]:
     names = (
         "new",

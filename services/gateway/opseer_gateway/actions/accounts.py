@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -12,7 +14,7 @@ from opseer_common import tokens
 from opseer_common.clock import Clock
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.credentials import check_email, check_name, check_password
-from opseer_gateway.domain.limits import Window
+from opseer_gateway.domain.limits import Brake, Window, place_of
 from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.visitors import (
     ApiToken,
@@ -25,6 +27,8 @@ from opseer_gateway.domain.visitors import (
 
 _WRONG_TRIES = 20
 _HOUR = timedelta(hours=1)
+_PAUSE = timedelta(seconds=10)
+_MOST_PLACES = 20_000
 
 
 class Accounts(Protocol):
@@ -113,8 +117,12 @@ class Entrance:
         self._setup_code = setup_code
         self._plan = plan
         self._open_signup = open_signup
-        self._wrong_by_account = Window(_WRONG_TRIES, _HOUR)
-        self._wrong_by_ip = Window(_WRONG_TRIES, _HOUR)
+        self._wrong_codes = Window(_WRONG_TRIES, _HOUR)
+        self._wrong_by_place = Window(_WRONG_TRIES, _HOUR)
+        self._wrong_by_both = Window(_WRONG_TRIES, _HOUR)
+        self._wrong_by_user = Brake(_WRONG_TRIES, _HOUR, _PAUSE)
+        self._wrong_changes = Window(_WRONG_TRIES, _HOUR)
+        self._good: OrderedDict[str, None] = OrderedDict()
 
     async def sign_up(
         self, code: str, email: str, password: str, ip: str
@@ -132,9 +140,9 @@ class Entrance:
                     "SIGNUP_CLOSED", "There is an account already. Sign in instead."
                 )
         else:
-            self._wrong_by_ip.check(ip, now)
+            self._wrong_codes.check(place_of(ip), now)
             if not hmac.compare_digest(code.encode(), self._setup_code().encode()):
-                self._wrong_by_ip.count(ip, now)
+                self._wrong_codes.count(place_of(ip), now)
                 raise RefusedError(
                     "INVALID_SETUP_CODE",
                     "That is not the setup code. It is printed at the start, and in "
@@ -157,27 +165,30 @@ class Entrance:
     async def sign_in(self, email: str, password: str, ip: str) -> tuple[UUID, str]:
         """Return the account and a new session token.
 
-        An unknown address is refused like a wrong password and takes as long. Raises
-        RefusedError: INVALID_CREDENTIALS, RATE_LIMITED after 20 wrong tries in an
-        hour for one address or from one place, BUSY.
+        An unknown address is refused like a wrong password and takes as long. 20
+        wrong tries an hour from one place are enough; 20 for one user slow that user
+        down everywhere but where signing in has worked before, and lock nobody out.
+        Raises RefusedError: INVALID_CREDENTIALS, RATE_LIMITED, BUSY.
         """
-        now = self._clock()
+        now, place = self._clock(), place_of(ip)
         name = email.strip().lower()
-        with (
-            self._wrong_by_ip.attempt(ip, now),
-            self._wrong_by_account.attempt(name, now),
-        ):
-            user = await self._accounts.find_user(email.strip())
-            known_hash = user.password_hash if user else None
-            if not await self._hasher.fits(known_hash, password) or user is None:
-                self._wrong_by_ip.count(ip, now)
-                self._wrong_by_account.count(name, now)
+        both = f"{place} {name}"
+        with ExitStack() as open_attempts:
+            open_attempts.enter_context(self._wrong_by_place.attempt(place, now))
+            open_attempts.enter_context(self._wrong_by_both.attempt(both, now))
+            if both not in self._good:
+                open_attempts.enter_context(self._wrong_by_user.attempt(name, now))
+            user = await self._checked(email.strip(), password)
+            if user is None:
+                self._wrong_by_place.count(place, now)
+                self._wrong_by_both.count(both, now)
+                self._wrong_by_user.count(name, now)
                 raise RefusedError(
                     "INVALID_CREDENTIALS",
                     "The e-mail address or the password is wrong.",
                 )
-        self._wrong_by_account.forget(name)
-        self._wrong_by_ip.forget(ip)
+        self._wrong_by_place.forgive(place, self._wrong_by_both.forget(both))
+        self._remember(both)
         if self._hasher.is_outdated(user.password_hash):
             await self._accounts.set_password(
                 user.account_id,
@@ -187,6 +198,20 @@ class Entrance:
                 now=now,
             )
         return user.account_id, await self.new_session(user)
+
+    async def _checked(self, email: str, password: str) -> User | None:
+        """Return the user whose password it is; who is unknown takes as long."""
+        # Postgres has no text with NUL or half a surrogate pair.
+        user = await self._accounts.find_user(email) if email.isprintable() else None
+        fits = await self._hasher.fits(user.password_hash if user else None, password)
+        return user if fits else None
+
+    def _remember(self, both: str) -> None:
+        """Note that a user has signed in from a place."""
+        self._good[both] = None
+        self._good.move_to_end(both)
+        while len(self._good) > _MOST_PLACES:
+            self._good.popitem(last=False)
 
     async def sign_in_by_link(self, token: str) -> str:
         """Consume a one-time link and return a session token. NOT_FOUND otherwise."""
@@ -199,14 +224,18 @@ class Entrance:
             raise not_found()
         return await self.new_session(user)
 
+    async def leave(self, token: str | None) -> None:
+        """End the session that a browser had before it signed in anew."""
+        visitor = await self.by_session(token) if token else None
+        if visitor is not None:
+            await self.sign_out(visitor)
+
     async def sign_out(self, visitor: Visitor) -> None:
         """End the visitor's session; an API token stays."""
         if visitor.session_hash is not None:
             await self._accounts.end_session(visitor.account_id, visitor.session_hash)
 
-    async def change_password(
-        self, visitor: Visitor, current: str, new: str, ip: str
-    ) -> str:
+    async def change_password(self, visitor: Visitor, current: str, new: str) -> str:
         """Change the password, end every session, and return a new one.
 
         RefusedError: SESSION_REQUIRED for an API token, WRONG_PASSWORD,
@@ -215,11 +244,11 @@ class Entrance:
         if visitor.user_id is None:
             raise RefusedError("SESSION_REQUIRED", "Sign in with the password first.")
         check_password(new)
-        now = self._clock()
-        self._wrong_by_ip.check(ip, now)
+        now, mine = self._clock(), str(visitor.user_id)
+        self._wrong_changes.check(mine, now)
         known = await self._accounts.password_hash(visitor.account_id, visitor.user_id)
         if known is None or not await self._hasher.fits(known, current):
-            self._wrong_by_ip.count(ip, now)
+            self._wrong_changes.count(mine, now)
             raise RefusedError("WRONG_PASSWORD", "The current password is wrong.")
         await self._accounts.set_password(
             visitor.account_id,

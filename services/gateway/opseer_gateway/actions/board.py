@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
 
 from opseer_common.clock import Clock
 from opseer_common.contracts import Source
-from opseer_common.days import DayRange, day_of, zone
+from opseer_common.days import ONE_DAY, DayRange, day_of, last_days, zone
 from opseer_gateway.actions.details import DetailReader
-from opseer_gateway.domain import customers, figures, plans
+from opseer_gateway.domain import customers, figures, metrics, plans
 from opseer_gateway.domain.board import WEEK, SnapshotDay
 from opseer_gateway.domain.customers import (
     CustomerHistory,
@@ -31,9 +31,14 @@ from opseer_gateway.domain.figures import (
 )
 from opseer_gateway.domain.integrations import SOURCES, Integration, Known, describe
 from opseer_gateway.domain.links import dashboard_link
+from opseer_gateway.domain.metrics import Metrics, StoredRange
 from opseer_gateway.domain.periods import Period, asked_period
 from opseer_gateway.domain.plans import Plans
+from opseer_gateway.domain.terms import StoredBasis
 from opseer_gateway.domain.windows import oldest_cached
+
+RATE_DAYS: Final = 29
+"""As many closed days as a first collection has complete movements of."""
 
 
 class BoardReader(DetailReader, Protocol):
@@ -45,6 +50,9 @@ class BoardReader(DetailReader, Protocol):
     async def movements(  # noqa: D102
         self, source: Source, connection_id: UUID, days: DayRange, grain: Grain
     ) -> tuple[list[MovementRow], str | None, datetime | None]: ...
+    async def bases(  # noqa: D102
+        self, source: Source, connection_id: UUID, days: DayRange
+    ) -> list[StoredBasis]: ...
     async def snapshots(  # noqa: D102
         self, source: Source, connection_id: UUID, since: date
     ) -> list[SnapshotDay]: ...
@@ -74,6 +82,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: tuple[SnapshotDay, ...]
     """Those of the last seven days and today, where they were taken."""
     plans: Plans
+    metrics: Metrics
+    """Rates of the last `RATE_DAYS` days that are over."""
 
 
 class Board(Figures, frozen=True, kw_only=True):
@@ -150,6 +160,7 @@ class Boards:
 async def _figures(reader: BoardReader, known: Known, today: date) -> Figures:
     """Read the figures of the current connection; all null where there is none."""
     days = DayRange(oldest_cached(today), today)
+    rated = last_days(RATE_DAYS, today - ONE_DAY)
     if known.connection is None:
         return Figures(
             mrr=figures.mrr(known, None),
@@ -157,6 +168,7 @@ async def _figures(reader: BoardReader, known: Known, today: date) -> Figures:
             movements=figures.movements(known, days, (), None, None),
             snapshots=(),
             plans=plans.plans_of(known, None, (), {}),
+            metrics=metrics.metrics(known, rated, "subscription", StoredRange()),
         )
     of = known.source, known.connection.connection_id
     snapshot = await reader.snapshot(*of)
@@ -164,6 +176,7 @@ async def _figures(reader: BoardReader, known: Known, today: date) -> Figures:
     products = {one.price.product_id for one in stored if one.price.product_id}
     names = await reader.names(*of, products)
     moved = await reader.movements(*of, days, "subscription")
+    bases = await reader.bases(*of, rated)
     recent = await reader.snapshots(*of, today - timedelta(days=WEEK))
     return Figures(
         mrr=figures.mrr(known, snapshot),
@@ -171,7 +184,22 @@ async def _figures(reader: BoardReader, known: Known, today: date) -> Figures:
         movements=figures.movements(known, days, *moved),
         snapshots=tuple(recent),
         plans=plans.plans_of(known, snapshot, stored, names),
+        metrics=metrics.metrics(
+            known, rated, "subscription", _range(rated, moved, bases)
+        ),
     )
+
+
+def _range(
+    days: DayRange,
+    moved: tuple[list[MovementRow], str | None, datetime | None],
+    bases: list[StoredBasis],
+) -> StoredRange:
+    """Return the rows of `days` for their rates."""
+    rows, currency, as_of = moved
+    stored = DayRange(rows[0].date, rows[-1].date) if rows else None
+    kept = [row for row in rows if days.first <= row.date <= days.last]
+    return StoredRange(kept, bases, currency, as_of, stored)
 
 
 async def _search(

@@ -11,9 +11,11 @@ from uuid import UUID
 
 import msgspec
 
+from opseer_common.channels import CHANNELS
 from opseer_common.clock import Clock
 from opseer_common.contracts import Source
 from opseer_common.days import DayRange, day_of, zone
+from opseer_common.errors import RefusedError
 from opseer_gateway.domain import entries, figures, movement_changes, plans
 from opseer_gateway.domain.entries import DayEntries, StoredDay, StoredEntry
 from opseer_gateway.domain.figures import DailyRow, Grain, MovementRow, Snapshot
@@ -107,8 +109,10 @@ class Details:
     ) -> DayEntries:
         """Return a page of what stands behind a day of revenue.
 
-        RefusedError: INVALID_DATE, INVALID_LIMIT, INVALID_CURSOR.
+        RefusedError: INVALID_DATE, INVALID_LIMIT, INVALID_CURSOR, and
+        SOURCE_NOT_SUPPORTED of a source that tells sums alone.
         """
+        _check_computed(source)
         when, size = parse_day(day), parse_limit(limit)
         async with self._store.reading(account_id) as reader:
             known = await reader.known(source)
@@ -119,15 +123,20 @@ class Details:
     ) -> DayChanges:
         """Return the subscriptions behind a day of movements.
 
-        RefusedError(INVALID_DATE).
+        RefusedError: INVALID_DATE, SOURCE_NOT_SUPPORTED as `entries`.
         """
+        _check_computed(source)
         when = parse_day(day)
         async with self._store.reading(account_id) as reader:
             known = await reader.known(source)
             return (await _changes(reader, known, when, grain))[1]
 
     async def plans(self, account_id: UUID, source: Source) -> Plans:
-        """Return MRR per plan, dearest first."""
+        """Return MRR per plan, dearest first.
+
+        RefusedError: SOURCE_NOT_SUPPORTED as `entries`.
+        """
+        _check_computed(source)
         async with self._store.reading(account_id) as reader:
             known = await reader.known(source)
             if known.connection is None:
@@ -227,3 +236,13 @@ async def _changes(
     behind = await reader.changes(*of, day)
     names = await reader.names(*of, movement_changes.named(behind))
     return stored, movement_changes.day_changes(known, stored, grain, behind, names)
+
+
+def _check_computed(source: Source) -> None:
+    """Refuse a source whose figures have nothing of ours behind them."""
+    channel = CHANNELS[source]
+    if not channel.computed:
+        raise RefusedError(
+            "SOURCE_NOT_SUPPORTED",
+            f"{channel.name} tells sums alone: what is behind them is shown there.",
+        )

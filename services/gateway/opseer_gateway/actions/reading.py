@@ -9,10 +9,12 @@ from uuid import UUID
 
 import msgspec
 
+from opseer_common.channels import CHANNELS
 from opseer_common.clock import Clock
 from opseer_common.contracts import Source
 from opseer_common.contracts.daily_report import DailyReport
 from opseer_common.days import ONE_DAY, DayRange, day_of, zone
+from opseer_common.errors import RefusedError
 from opseer_gateway.domain import figures, reports
 from opseer_gateway.domain.figures import (
     DailyRevenue,
@@ -128,8 +130,15 @@ class Reading:
     ) -> Movements:
         """Return MRR movements per day, by default of the last 30 days.
 
-        RefusedError: INVALID_DATE, INVALID_RANGE.
+        RefusedError: INVALID_DATE, INVALID_RANGE, INVALID_GRAIN of customers where
+        the provider does not tell them apart.
         """
+        channel = CHANNELS[source]
+        if grain == "customer" and not channel.computed:
+            raise RefusedError(
+                "INVALID_GRAIN",
+                f"{channel.name} tells movements of subscriptions only.",
+            )
         async with self._store.reading(account_id) as reader:
             known = await reader.known(source)
             today = self._today(known.timezone)

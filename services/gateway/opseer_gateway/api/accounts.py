@@ -8,9 +8,9 @@ import msgspec
 from aiohttp import web
 
 from opseer_gateway.actions.accounts import Entrance
-from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.visitors import ApiToken, Scope
 from opseer_gateway.web.bodies import read_json
+from opseer_gateway.web.ids import id_of
 from opseer_gateway.web.origins import Origins
 from opseer_gateway.web.routes import Route, answer
 from opseer_gateway.web.sessions import Sessions
@@ -143,7 +143,7 @@ class AccountRoutes:
         ]
 
     async def _setup(self, request: web.Request) -> web.Response:
-        body = await read_json(request, SetupRequest)
+        body = await read_json(request, SetupRequest, raw="password")
         account_id, token = await self._entrance.sign_up(
             body.setup_code,
             body.email,
@@ -153,10 +153,11 @@ class AccountRoutes:
         return answer(SetupAnswer(account_id, token), 201)
 
     async def _login(self, request: web.Request) -> web.Response:
-        body = await read_json(request, LoginRequest)
+        body = await read_json(request, LoginRequest, raw="password")
         account_id, token = await self._entrance.sign_in(
             body.email, body.password, self._origins.client_ip(request)
         )
+        await self._entrance.leave(self._sessions.token(request))
         entered = answer(LoginAnswer(account_id))
         self._sessions.enter(entered, token)
         return entered
@@ -174,7 +175,6 @@ class AccountRoutes:
             visitor,
             body.current_password,
             body.new_password,
-            self._origins.client_ip(request),
         )
         changed = web.Response(status=204)
         self._sessions.enter(changed, token)
@@ -193,9 +193,5 @@ class AccountRoutes:
 
     async def _delete_token(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
-        try:
-            token_id = UUID(request.match_info["token_id"])
-        except ValueError:
-            raise not_found() from None
-        await self._entrance.delete_token(visitor, token_id)
+        await self._entrance.delete_token(visitor, id_of(request, "token_id"))
         return web.Response(status=204)

@@ -12,8 +12,8 @@ from opseer_gateway.actions.alerts import AlertSettings
 from opseer_gateway.domain.alerts import AlertChange, Alerts, Delivery, Destination
 from opseer_gateway.domain.destinations import NewDestination
 from opseer_gateway.domain.paging import parse_limit
-from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.web.bodies import read_json
+from opseer_gateway.web.ids import id_of
 from opseer_gateway.web.routes import Route, answer
 from opseer_gateway.web.sessions import Sessions
 
@@ -150,15 +150,3 @@ class AlertRoutes:
         visitor = await self._sessions.visitor(request)
         found = await self._alerts.resend(visitor, id_of(request, "delivery_id"))
         return answer(Asked(found, [found]), 202)
-
-
-def id_of(request: web.Request, name: str) -> UUID:
-    """Return the id in the path. NOT_FOUND for what is none."""
-    text = request.match_info[name]
-    try:
-        found = UUID(text)
-    except ValueError:
-        raise not_found() from None
-    if str(found) != text.lower():
-        raise not_found()
-    return found

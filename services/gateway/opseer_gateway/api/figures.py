@@ -15,6 +15,7 @@ from opseer_common.contracts.daily_report import DailyReport
 from opseer_common.errors import RefusedError
 from opseer_common.rendering import report_html, report_text
 from opseer_gateway.actions.reading import Reading
+from opseer_gateway.domain.definitions import Definitions, definitions
 from opseer_gateway.domain.figures import DailyRevenue, Grain, Movements, Mrr
 from opseer_gateway.domain.integrations import SOURCES
 from opseer_gateway.web.routes import Route, answer
@@ -66,7 +67,18 @@ class FigureRoutes:
                 answers=DailyReport,
                 query=("date", "format"),
             ),
+            Route(
+                "GET",
+                f"{_BASE}/definitions",
+                self._definitions,
+                "What each figure means in each channel",
+                answers=Definitions,
+            ),
         ]
+
+    async def _definitions(self, request: web.Request) -> web.Response:
+        await self._sessions.visitor(request)
+        return answer(definitions())
 
     async def _daily(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)

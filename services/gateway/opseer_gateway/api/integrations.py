@@ -125,7 +125,7 @@ class IntegrationRoutes:
     async def _connect(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
         source = source_of(request)
-        body = await read_json(request, ConnectRequest)
+        body = await read_json(request, ConnectRequest, raw="api_key")
         is_new = await self._connections.connect(
             visitor, source, body.api_key, replace=body.replace
         )

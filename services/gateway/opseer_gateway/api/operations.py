@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from opseer_gateway.web.metrics import Metrics
-from opseer_gateway.web.origins import Origins
 from opseer_gateway.web.problems import AWAY, Problem
 from opseer_gateway.web.routes import Route, answer
-from opseer_gateway.web.sessions import Sessions
 
 Probe = Callable[[], Awaitable[bool]]
 _PROBE_SECONDS = 3.0
@@ -28,24 +24,11 @@ class Health(msgspec.Struct, frozen=True):
     parts: dict[str, bool] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What /metrics needs: the counters, the outbox, and who may see them."""
-
-    metrics: Metrics
-    unsaid: Callable[[], Awaitable[int]]
-    origins: Origins
-    sessions: Sessions
-
-
 class OperationRoutes:
     """The handlers."""
 
-    def __init__(
-        self, probes: dict[str, Probe], measured: Measured, described: list[Route]
-    ) -> None:
+    def __init__(self, probes: dict[str, Probe], described: list[Route]) -> None:
         """Ask `probes` for readiness; describe `described` and these routes."""
-        self._measured = measured
         self._probes = {part: _Asked(probe) for part, probe in probes.items()}
         self.document = openapi([*described, *self.routes()])
         """The OpenAPI document."""
@@ -58,12 +41,6 @@ class OperationRoutes:
                 "GET", "/healthz", self._health, "Alive", answers=Health, public=True
             ),
             Route("GET", "/readyz", self._ready, "Ready", answers=Health, public=True),
-            Route(
-                "GET",
-                "/metrics",
-                self._metrics,
-                "Figures for Prometheus; with a token from another machine",
-            ),
             Route(
                 "GET",
                 "/api/v1/openapi.json",
@@ -83,12 +60,6 @@ class OperationRoutes:
         if all(found):
             return answer(Health("ok", parts))
         return answer(Health("unavailable", parts), 503)
-
-    async def _metrics(self, request: web.Request) -> web.Response:
-        if not self._measured.origins.is_this_machine(request):
-            await self._measured.sessions.visitor(request)
-        text = self._measured.metrics.text(await self._measured.unsaid())
-        return web.Response(body=text, content_type="text/plain", charset="utf-8")
 
     async def _describe(self, _: web.Request) -> web.Response:
         return web.Response(body=self._openapi, content_type="application/json")

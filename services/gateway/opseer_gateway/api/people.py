@@ -12,9 +12,9 @@ from opseer_common.contracts import Source
 from opseer_gateway.actions.people import People
 from opseer_gateway.actions.reading import Reading
 from opseer_gateway.domain.people import AppUser, Invitation, Project
-from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.visitors import Role, Visitor
 from opseer_gateway.web.bodies import read_json
+from opseer_gateway.web.ids import id_of
 from opseer_gateway.web.origins import Origins
 from opseer_gateway.web.routes import Route, answer
 from opseer_gateway.web.sessions import Sessions
@@ -197,7 +197,7 @@ class PeopleRoutes:
         return web.Response(status=204)
 
     async def _accept(self, request: web.Request) -> web.Response:
-        body = await read_json(request, AcceptRequest)
+        body = await read_json(request, AcceptRequest, raw="password")
         account_id, session = await self._people.accept(body.token, body.password)
         entered = answer(AcceptAnswer(account_id), 201)
         self._sessions.enter(entered, session)
@@ -226,14 +226,6 @@ class PeopleRoutes:
         """Return what the account has connected."""
         rows = await self._reading.integrations(visitor.account_id)
         return [row.source for row in rows if row.state != "disconnected"]
-
-
-def id_of(request: web.Request, name: str) -> UUID:
-    """Return the id in the path. NOT_FOUND for a word that is none."""
-    try:
-        return UUID(request.match_info[name])
-    except ValueError:
-        raise not_found() from None
 
 
 def _row(project: Project, sources: list[Source]) -> ProjectRow:

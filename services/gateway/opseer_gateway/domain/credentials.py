@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from opseer_common.common_passwords import is_common
 from opseer_common.errors import RefusedError
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
@@ -21,7 +22,7 @@ def check_email(text: str) -> str:
 
 
 def check_password(password: str) -> None:
-    """Refuse a password that is too short or too long; nothing else is asked of it.
+    """Refuse a password that is too short, too long, or tried first everywhere.
 
     Any character is taken as it is (OWASP ASVS 5.0, 6.2.8). The upper bound keeps
     hashing cheap. Raises RefusedError(INVALID_PASSWORD).
@@ -33,6 +34,10 @@ def check_password(password: str) -> None:
     if len(password.encode("utf-8", "surrogatepass")) > _LONGEST_BYTES:
         raise RefusedError(
             "INVALID_PASSWORD", f"A password has at most {_LONGEST_BYTES} bytes."
+        )
+    if is_common(password):
+        raise RefusedError(
+            "INVALID_PASSWORD", "That password is one of the first that others try."
         )
 
 

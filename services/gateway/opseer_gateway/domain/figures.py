@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from opseer_common.channels import CHANNELS
 from opseer_common.contracts import Source
 from opseer_common.days import ONE_DAY, DayRange
 from opseer_common.money import round_half_even
@@ -203,6 +204,8 @@ def _words(known: Known) -> Mapping[str, Any] | None:
     """Return the policy that the figures will follow."""
     if known.connection is None:
         return None
+    if not CHANNELS[known.source].computed:
+        return {"preset": "provider", "version": 1}
     policy = known.connection.policy
     return {"preset": policy.preset, "version": policy.version}
 
@@ -224,12 +227,13 @@ def movements(
     rows = tuple(row for row in stored if row.date >= days.first) or tuple(
         MovementRow(day, reason=why_no_movement(known)) for day in days
     )
+    dates = {row.date for row in rows}
     return Movements(
         known.source,
         currency or known.currency,
         as_of,
         rows,
-        terms_of(bases),
+        terms_of([basis for basis in bases if basis.day in dates]),
         rebases(stored, days),
     )
 
@@ -261,7 +265,7 @@ def why_no_movement(known: Known) -> str:
     """Return why a source has no movement of a closed day."""
     if known.state in ("collecting", "disconnected"):
         return "COLLECTING"
-    for permission in ("subscriptions", "events"):
+    for permission in CHANNELS[known.source].movement_permissions:
         if known.permission(permission) == "missing":
             return f"{permission.upper()}_PERMISSION"
     return "CRON_PENDING"

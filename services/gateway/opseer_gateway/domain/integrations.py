@@ -115,7 +115,8 @@ class Progress(msgspec.Struct, frozen=True):
 class Integration(msgspec.Struct, frozen=True, omit_defaults=True):
     """One payment channel, connected or not. Instants are UTC.
 
-    `projects`, `excluded_stores` and `notices` are there where a channel has some.
+    `policy` is null where the provider computes MRR itself. `projects`,
+    `excluded_stores` and `notices` are there where a channel has some.
     """
 
     source: Source
@@ -188,6 +189,7 @@ def describe(known: Known, now: datetime) -> Integration:
     connection, collecting = known.connection, known.collecting
     permissions = CHANNELS[known.source].permissions
     settings = connection.channel if connection else ChannelSettings()
+    computed = CHANNELS[known.source].computed
     run_id, progress = _progress(known, now)
     return Integration(
         source=known.source,
@@ -198,7 +200,7 @@ def describe(known: Known, now: datetime) -> Integration:
         key_hint=connection.key_hint if connection else None,
         settlement_currency=known.currency,
         timezone=connection.timezone if connection else None,
-        policy=connection.policy if connection else None,
+        policy=connection.policy if connection and computed else None,
         connected_at=connection.connected_at if connection else None,
         last_collected_at=collecting.last_collected_at if collecting else None,
         next_collection_at=collecting.next_run_at if collecting else None,

@@ -29,6 +29,8 @@ class Visitor:
     role: Role = "owner"
     scope: Scope = "write"
     """What an API token may do; a session may write."""
+    project: str | None = None
+    """The project that a session looks at, where the account has several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class EntrancePages:
             )
         except RefusedError as error:
             return self._renderer.page(request, "login", error=error, email=email)
-        return self._entered(session)
+        return await self._entered(request, session)
 
     async def _log_out(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
@@ -101,12 +101,12 @@ class EntrancePages:
 
     async def _use_link(self, request: web.Request) -> web.Response:
         await self._renderer.form(request)
-        return self._entered(
-            await self._entrance.sign_in_by_link(request.match_info["token"])
-        )
+        token = request.match_info["token"]
+        return await self._entered(request, await self._entrance.sign_in_by_link(token))
 
-    def _entered(self, session: str) -> web.Response:
-        """Return the way to the dashboard with a new session."""
+    async def _entered(self, request: web.Request, session: str) -> web.Response:
+        """Return the way to the dashboard with a new session; the old one ends."""
+        await self._entrance.leave(self._sessions.token(request))
         entered = see("/dashboard")
         self._sessions.enter(entered, session)
         return entered

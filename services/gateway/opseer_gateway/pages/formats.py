@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
 from babel.dates import format_date
 
 from opseer_common import rendering
-from opseer_common.money import exponent
+from opseer_common.money import exponent, round_half_even
 from opseer_common.rendering import ENGLISH, Mood, money_text, percent_text
 
 NONE: Final = rendering.NONE
@@ -46,6 +47,15 @@ def signed(minor: int | None, currency: str | None) -> str:
 def count(number: int | None) -> str:
     """Return a count, or "—"."""
     return NONE if number is None else f"{number:,}"
+
+
+def percent(parts: int | None) -> str:
+    """Return parts per ten thousand as a percentage with one decimal, or "—"."""
+    if parts is None:
+        return NONE
+    whole, tenth = divmod(round_half_even(Fraction(abs(parts), 10)), 10)
+    sign = "-" if parts < 0 and (whole or tenth) else ""
+    return f"{sign}{whole}.{tenth}%"
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from opseer_gateway.pages.assets import Assets
 from opseer_gateway.pages.frame import Frame
 from opseer_gateway.web.origins import FORM_TYPE
 from opseer_gateway.web.problems import STATUS, Handler
-from opseer_gateway.web.sessions import Sessions, form_token
+from opseer_gateway.web.sessions import VISITOR, Sessions, form_token
 
 _HERE: Final = Path(__file__).parent
 _SEE_OTHER: Final = 303
@@ -49,12 +49,14 @@ class Renderer:
 
         Every page of a signed-in user has a `frame`.
         """
+        visitor = request.get(VISITOR)
         seed = self._sessions.form_seed(request)
         text = self._templates.get_template(f"{name}.html").render(
             sheets=self._assets.sheets,
             script=self._assets.script,
             csrf=form_token(seed),
             frame=frame,
+            project=visitor.project if visitor else None,
             error=error,
             **values,
         )

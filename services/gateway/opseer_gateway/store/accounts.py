@@ -350,14 +350,28 @@ async def _session_visitor(
     """Return the user of a session; the transaction works for the account."""
     row = await connection.fetchrow(
         """
-        SELECT a.plan, u.role
-        FROM gateway.account a JOIN gateway.app_user u USING (account_id)
-        WHERE a.account_id = $1 AND u.user_id = $2
+        SELECT a.plan, u.role, CASE WHEN p.several THEN coalesce(
+            (SELECT name FROM gateway.project WHERE project_id = s.project_id),
+            p.first) END AS project
+        FROM gateway.account a
+        JOIN gateway.app_user u USING (account_id)
+        JOIN gateway.session s USING (user_id)
+        CROSS JOIN (
+            SELECT count(*) > 1 AS several,
+                   (array_agg(name ORDER BY created_at, project_id))[1] AS first
+            FROM gateway.project) p
+        WHERE a.account_id = $1 AND u.user_id = $2 AND s.token_hash = $3
         """,
         account_id,
         user_id,
+        session_hash,
     )
     assert row is not None  # noqa: S101 - sessions go with their user
     return Visitor(
-        account_id, row["plan"], user_id, session_hash, row["role"]
+        account_id,
+        row["plan"],
+        user_id,
+        session_hash,
+        row["role"],
+        project=row["project"],
     )

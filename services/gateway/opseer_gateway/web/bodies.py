@@ -53,8 +53,10 @@ class BodyTimer:
         return await handler(request)
 
 
-async def read_json(request: web.Request, shape: type[T]) -> T:
-    """Return the JSON body as `shape`.
+async def read_json(
+    request: web.Request, shape: type[T], *, raw: str | None = None
+) -> T:
+    """Return the JSON body as `shape`; the field `raw` may have any character.
 
     Raises RefusedError: UNSUPPORTED_MEDIA_TYPE, INVALID_JSON, DUPLICATE_FIELD,
     INVALID_TEXT, and UNKNOWN_FIELD, REQUIRED or TYPE where it does not fit.
@@ -66,10 +68,10 @@ async def read_json(request: web.Request, shape: type[T]) -> T:
         "charset=utf-8",
     ):
         raise _unsupported()
-    return fit(parse(await request.read()), shape)
+    return fit(parse(await request.read(), raw=raw), shape)
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, *, raw: str | None = None) -> Any:
     """Return the value of a JSON document. RefusedError as `read_json` says."""
     try:
         text = body.decode("utf-8", "strict")
@@ -83,7 +85,8 @@ def parse(body: bytes) -> Any:
         )
     except (ValueError, RecursionError):
         raise _invalid("The body is not valid JSON.") from None
-    _check_text(value)
+    fields = value if isinstance(value, dict) else {}
+    _check_text({**fields, raw: None} if raw in fields else value)
     return value
 
 

@@ -3,12 +3,16 @@
 aiohttp has no time limit for a request's head: a client that sends one byte a
 second, or nothing, holds its connection for ever. Here the head must be whole 5 s
 after its first byte (or after connecting). Bodies have their own limit (bodies.py).
+
+Where there are too many connections, a new one takes the place of one that says
+nothing; who is being answered is never cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 from uuid import uuid4
 
 from aiohttp import web
@@ -20,34 +24,48 @@ from opseer_gateway.web.problems import problem
 
 HEAD_SECONDS: Final = 5.0
 MOST_CONNECTIONS: Final = 256
+MOST_QUIET_OF_ONE: Final = 16
+"""How many connections one address may hold without a request."""
 
 
 class GuardedHandler(RequestHandler):
     """aiohttp's protocol of one connection, with a timer for the head."""
 
-    __slots__ = ("_head_timer",)
+    __slots__ = ("_head_timer", "peer")
     head_seconds = HEAD_SECONDS
 
     _head_timer: asyncio.TimerHandle | None
+    peer: str
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the timer; refuse where there are too many connections."""
+        """Start the timer, and make room where there are too many connections."""
         super().connection_made(transport)
         self._head_timer = None
-        if self._manager is None or len(self._manager.connections) > MOST_CONNECTIONS:
+        self.peer = _peer(transport)
+        if isinstance(self._manager, GuardedServer) and self._manager.has_room(self):
+            self._arm()
+        else:
             self.force_close()
-            return
-        self._arm()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no request is being answered or waits for it."""
+        return self._current_request is None and not self._messages
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether a whole request came before, and the next one has not begun."""
+        return self._head_timer is None
 
     @override
     def data_received(self, data: bytes) -> None:
         """Stop the timer when a head is whole; further bytes do not wind it up."""
         super().data_received(data)
-        if self._messages or self._current_request is not None:
-            self._disarm()
-        else:
+        if self.is_quiet:
             self._arm()
+        else:
+            self._disarm()
 
     @override
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -84,7 +102,7 @@ class GuardedHandler(RequestHandler):
 
     def _late(self) -> None:
         self._head_timer = None
-        if self._current_request is None and not self._messages:
+        if self.is_quiet:
             self.force_close()
 
 
@@ -92,23 +110,69 @@ class GuardedServer(web.Server):
     """Makes guarded connections."""
 
     handler: type[GuardedHandler] = GuardedHandler
+    is_shared: Callable[[str], bool] = staticmethod(lambda _: False)
 
     @override
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
         return self.handler(self, loop=self._loop, **self._kwargs)
 
+    def has_room(self, new: GuardedHandler) -> bool:
+        """Return whether `new` may stay; a quiet connection may have to go for it."""
+        others = [
+            one
+            for one in self.connections
+            if isinstance(one, GuardedHandler)
+            and one is not new
+            and one.transport is not None
+        ]
+        quiet = [one for one in others if one.is_quiet]
+        if not self.is_shared(new.peer):
+            own = [one for one in quiet if one.peer == new.peer]
+            if len(own) >= MOST_QUIET_OF_ONE:
+                _first(own).force_close()
+                return True
+        if len(others) < MOST_CONNECTIONS:
+            return True
+        if quiet:
+            _first(quiet).force_close()
+        return bool(quiet)
+
 
 class GuardedRunner(web.AppRunner):
     """Runs an application behind guarded connections."""
+
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        is_shared: Callable[[str], bool] = GuardedServer.is_shared,
+        **options: Any,
+    ) -> None:
+        """`is_shared` tells the addresses that many visitors come from: proxies."""
+        super().__init__(app, **options)
+        self._is_shared = is_shared
 
     @override
     async def _make_server(self) -> web.Server:
         """Put the guard around what aiohttp would make."""
         plain = await super()._make_server()
-        return GuardedServer(
+        guarded = GuardedServer(
             plain.request_handler,
             request_factory=plain.request_factory,
             loop=asyncio.get_running_loop(),
             **self._kwargs,
         )
+        guarded.is_shared = self._is_shared
+        return guarded
+
+
+def _first(quiet: list[GuardedHandler]) -> GuardedHandler:
+    """Return which one goes: the oldest that never asked, else the oldest."""
+    return next((one for one in quiet if not one.has_asked), quiet[0])
+
+
+def _peer(transport: asyncio.BaseTransport) -> str:
+    """Return the address at the other end."""
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if name else ""

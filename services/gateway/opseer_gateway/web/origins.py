@@ -68,6 +68,18 @@ class Origins:
             return self._public.geturl()
         return f"http://{request.host}"
 
+    def is_shared(self, address: str) -> bool:
+        """Return whether many visitors come from an address: a proxy, or this machine.
+
+        A proxy on this machine may not be among the trusted ones.
+        """
+        if self._is_trusted(address):
+            return True
+        try:
+            return ipaddress.ip_address(address).is_loopback
+        except ValueError:
+            return False
+
     def is_this_machine(self, request: web.Request) -> bool:
         """Return whether a request was made here and came through no proxy."""
         if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:

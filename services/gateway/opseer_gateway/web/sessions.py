@@ -17,6 +17,8 @@ _NAME: Final = "opseer_session"
 _FORM_NAME: Final = "opseer_form"
 _HOST: Final = "__Host-"
 _READS: Final = frozenset({"GET", "HEAD"})
+VISITOR: web.RequestKey[Visitor] = web.RequestKey("visitor", Visitor)
+"""Who sent a request, once that was asked."""
 
 
 class Recognise(Protocol):
@@ -53,6 +55,7 @@ class Sessions:
             raise unauthenticated()
         if found.scope == "read" and request.method not in _READS:
             raise RefusedError("READ_ONLY_TOKEN", "This API token may only read.")
+        request[VISITOR] = found
         return found
 
     async def find(self, request: web.Request) -> Visitor | None:
@@ -67,8 +70,12 @@ class Sessions:
             if scheme.lower() != "bearer":
                 return None
             return await self._recognise.by_api_token(token.strip(" "))
-        cookie = self._cookie(request, self._name)
+        cookie = self.token(request)
         return await self._recognise.by_session(cookie) if cookie else None
+
+    def token(self, request: web.Request) -> str | None:
+        """Return the session's token that a browser sent, as it is."""
+        return self._cookie(request, self._name)
 
     def enter(self, answer: web.StreamResponse, token: str) -> None:
         """Hand a session's token to the browser."""
@@ -88,7 +95,7 @@ class Sessions:
     def form_seed(self, request: web.Request) -> str:
         """Return what form tokens of this browser hang on: session or form cookie."""
         return (
-            self._cookie(request, self._name)
+            self.token(request)
             or self._cookie(request, self._form_name)
             or secrets.token_urlsafe(32)
         )
@@ -97,7 +104,7 @@ class Sessions:
         self, request: web.Request, answer: web.StreamResponse, seed: str
     ) -> None:
         """Leave the seed with a browser that has none yet."""
-        if self._cookie(request, self._name) or self._cookie(request, self._form_name):
+        if self.token(request) or self._cookie(request, self._form_name):
             return
         self._set(answer, self._form_name, seed, None)
 

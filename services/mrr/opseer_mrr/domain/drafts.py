@@ -105,15 +105,16 @@ class Course:
 class _Point:
     at: int
     state: State
-    event_ids: tuple[str, ...]
+    event_id: str | None
 
 
 def course_of(line: Timeline, policy: Policy, window: Window) -> Course:
     """Value a timeline at every instant of the window at which it may change."""
     opening = _state(line.state_at(window.start - 1), policy, window.start - 1)
     points = [
-        _Point(at, _state(line.state_at(at), policy, at), _events_at(line, at))
+        _Point(at, _state(one.state, policy, at), one.event_id)
         for at in _instants(line, policy, window)
+        for one in line.at_second(at)
     ]
     if not points:
         flaws = tuple(_flaws(opening, points, window))
@@ -142,14 +143,6 @@ def minor(state: State) -> int:
 
 def _state(state: Subscription | None, policy: Policy, at: int) -> State:
     return NOTHING if state is None else (state, value(state, policy, at))
-
-
-def _events_at(line: Timeline, at: int) -> tuple[str, ...]:
-    return tuple(
-        one.event_id
-        for one in line.segments
-        if one.at == at and one.event_id is not None
-    )
 
 
 def _instants(line: Timeline, policy: Policy, window: Window) -> list[int]:
@@ -188,7 +181,7 @@ def _drafts(
                 started=passing or (not low and high != 0),
                 stopped=passing or (low != 0 and not high),
                 reason=_reason(before, after, missed, passing=passing),
-                event_ids=tuple(event for one in points for event in one.event_ids),
+                event_ids=tuple(one.event_id for one in points if one.event_id),
                 states=(before[0], after[0]),
                 gaps=missed,
             )

@@ -48,13 +48,18 @@ class Timeline:
     gaps: list[Gap] = field(default_factory=list)
 
     def state_at(self, at: int) -> Subscription | None:
-        """Return the state at an instant."""
+        """Return the state at an instant: of one second, the last."""
         found = None
         for segment in self.segments:
             if segment.at > at:
                 break
             found = segment.state
         return found
+
+    def at_second(self, at: int) -> list[Segment]:
+        """Return what begins in a second, in order; else what goes on through it."""
+        begun = [segment for segment in self.segments if segment.at == at]
+        return begun or [Segment(at, self.state_at(at))]
 
 
 def build_timelines(

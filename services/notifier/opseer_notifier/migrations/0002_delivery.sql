@@ -147,23 +147,23 @@ CREATE VIEW notifier.sweep_delivery AS
 CREATE VIEW notifier.sweep_trouble AS
     SELECT t.account_id, t.source, t.connection_id, t.problem, t.fact, t.since
     FROM (
-        SELECT c.account_id, c.source, c.connection_id, 'AUTH_FAILED' AS problem,
-               'auth_failed:' || c.connection_id AS fact,
-               '-infinity'::timestamptz AS since
-        FROM collector.v1_connection c WHERE c.state = 'auth_failed'
+        SELECT account_id, source, connection_id, 'AUTH_FAILED' AS problem,
+               'auth_failed:' || connection_id AS fact, '-infinity'::timestamptz AS since
+        FROM collector.v1_sweep_health WHERE state = 'auth_failed'
         UNION ALL
-        SELECT c.account_id, c.source, c.connection_id, 'DRIFT',
-               'drift:' || c.connection_id || ':' || (c.last_collected_at)::date,
+        SELECT account_id, source, connection_id, 'DRIFT',
+               'drift:' || connection_id || ':' || last_collected_at::date,
                '-infinity'::timestamptz
-        FROM collector.v1_connection c WHERE 'drift' = ANY (c.flags)
+        FROM collector.v1_sweep_health WHERE drift
         UNION ALL
-        SELECT i.account_id, i.source, i.connection_id, 'STALE',
-               'stale:' || i.connection_id || ':'
-                   || coalesce(c.last_collected_at, i.connected_at),
-               coalesce(c.last_collected_at, i.connected_at)
-        FROM gateway.v1_integration i
-        LEFT JOIN collector.v1_connection c USING (account_id, source, connection_id)
-        WHERE coalesce(c.state, '') <> 'auth_failed') t
+        SELECT account_id, source, connection_id, 'STALE',
+               'stale:' || connection_id || ':'
+                   || coalesce(h.last_collected_at, i.connected_at),
+               coalesce(h.last_collected_at, i.connected_at)
+        FROM gateway.v1_sweep_integration i
+        LEFT JOIN collector.v1_sweep_health h
+            USING (account_id, source, connection_id)
+        WHERE coalesce(h.state, '') <> 'auth_failed') t
     JOIN gateway.v1_sweep_integration USING (account_id, source, connection_id)
     WHERE EXISTS (SELECT FROM notifier.alert_setting s
                   WHERE s.account_id = t.account_id)

@@ -23,7 +23,7 @@ _CALM_SECONDS: Final = 1.0
 """Refusals within it are of calls that were sent before the rate was lowered."""
 _GROWTH: Final = 0.002
 """Part of the ceiling that a rate grows back in a second: all of it in minutes."""
-_TIMER_SECONDS: Final = 0.002
+_TIMER_SECONDS: Final = 0.01
 _REMEMBERED: Final = 1000
 _NEWEST: Final = 0.2
 """Weight of the newest answer in the average time of answers."""
@@ -145,7 +145,7 @@ class _Lane:
     def sent(self, now: float) -> None:
         """Note a call. The next one keeps its distance from when it really went.
 
-        But for what a timer is always late by.
+        But for what a timer and a page in work are always late by.
         """
         if self._sent and self.rate < self.ceiling:
             grown = self.rate + self.ceiling * _GROWTH * (now - self._sent[-1])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from opseer_common.channels import CHANNELS
 from opseer_common.contracts import Source
 
 STRIPE_KEYS: Final = "https://dashboard.stripe.com/apikeys"
@@ -188,14 +189,11 @@ _REVENUECAT: Final = Guide(
         ),
         Step(
             "Permissions",
-            "Set these three to read and leave the rest as it is.",
+            "Set these to read and leave the rest as it is.",
             lists=(
                 (
                     "Read",
-                    (
-                        "project_configuration:projects:read, "
-                        "charts_metrics:overview:read, charts_metrics:charts:read"
-                    ),
+                    ", ".join(CHANNELS["revenuecat"].permissions.values()),
                 ),
             ),
         ),
@@ -258,7 +256,7 @@ _POLAR: Final = Guide(
             lists=(
                 (
                     "Read",
-                    "organizations:read, metrics:read, refunds:read",
+                    ", ".join(CHANNELS["polar"].permissions.values()),
                 ),
             ),
         ),
@@ -309,6 +307,7 @@ COSTS: Mapping[str, str] = MappingProxyType(
         "organizations": "the key can't be checked, and nothing is collected",
         "metrics": "no MRR, Orders, New Subs and Churned",
         "refunds": "no Revenue: refunds could not be taken off",
+        "orders": "refunds in other currencies than US dollars can't be converted",
     }
 )
 """What is not there without a permission of a provider's key."""

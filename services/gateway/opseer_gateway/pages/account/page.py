@@ -123,7 +123,6 @@ class AccountPages:
                 visitor,
                 fields.get("current_password", ""),
                 fields.get("new_password", ""),
-                self._doors.origins.client_ip(request),
             )
         except RefusedError as error:
             return await self._page(request, visitor, "password", error=error)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from opseer_common.channels import CHANNELS
 from opseer_common.days import DayRange
 from opseer_common.rendering import reason_words
-from opseer_gateway.actions.board import Board
+from opseer_gateway.actions.board import RATE_DAYS, Board
 from opseer_gateway.domain.board import (
     RevenueTotals,
     revenue_totals,
@@ -17,6 +18,7 @@ from opseer_gateway.domain.board import (
     within,
 )
 from opseer_gateway.domain.figures import MovementRow
+from opseer_gateway.domain.metrics import NO_BASE
 from opseer_gateway.pages import formats
 from opseer_gateway.pages.formats import NONE, Delta
 from opseer_gateway.pages.revenue import texts
@@ -60,24 +62,43 @@ def cards(board: Board) -> list[Card]:
 
 
 def ratios(board: Board) -> list[Card]:
-    """Return ARR and ARPA."""
-    mrr = board.mrr
-    return [
-        Card(
-            "arr",
-            "ARR",
-            formats.money(mrr.arr, mrr.currency),
-            note="annual run rate",
-            as_of=formats.instant(mrr.as_of),
-        ),
+    """Return ARR, ARPA and the churn rates."""
+    mrr, rates = board.mrr, board.metrics
+    as_of, rated = formats.instant(mrr.as_of), formats.instant(rates.as_of)
+    found = [
+        Card("arr", "ARR", formats.money(mrr.arr, mrr.currency), as_of=as_of),
         Card(
             "arpa",
             "ARPA",
             formats.money(mrr.arpa, mrr.currency),
-            note="a month per active subscription",
-            as_of=formats.instant(mrr.as_of),
+            note="a month per subscription",
+            as_of=as_of,
         ),
     ]
+    return [*found, *(_rate(board, key, rated) for key in _told_rates(board))]
+
+
+def _told_rates(board: Board) -> list[str]:
+    """Return the rates to show: all, or those that a channel's own figures tell."""
+    if CHANNELS[board.integration.source].computed:
+        return list(texts.RATES)
+    days = [row for row in board.movements.rows if row.date < board.today]
+    if any(row.churned is None or row.contraction is None for row in days):
+        return []
+    return [key for key in texts.RATES if getattr(board.metrics.rates, key) is not None]
+
+
+def _rate(board: Board, key: str, as_of: str) -> Card:
+    value, reason = getattr(board.metrics.rates, key), board.metrics.reasons.get(key)
+    why = texts.NO_BASE if reason == NO_BASE else reason_words(reason or "COLLECTING")
+    return Card(
+        key,
+        texts.RATES[key],
+        formats.percent(value),
+        note=why if value is None else f"in {RATE_DAYS} days",
+        missing=value is None,
+        as_of=as_of,
+    )
 
 
 def _mrr(board: Board) -> Card:
@@ -164,7 +185,7 @@ def _revenue(board: Board) -> list[Card]:
         ),
         Card(
             "charges",
-            texts.CHARGES,
+            texts.label(board.integration.source, "charges"),
             formats.count(now.charges_count),
             delta=formats.count_delta(
                 closed.charges_count, before.charges_count, against

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from opseer_common.money import exponent
 from opseer_common.rendering import money_text, reason_words
 from opseer_gateway.actions.board import Board
@@ -14,7 +17,7 @@ from opseer_gateway.pages.revenue.tables import period_movements
 _LEAST_POINTS = 2
 
 
-def figures(board: Board) -> dict[str, object] | None:
+def figures(board: Board) -> dict[str, Any] | None:
     """Return the series by name, a value per day in minor units or null.
 
     None where there is a single day, or no money to draw.
@@ -50,12 +53,21 @@ def figures(board: Board) -> dict[str, object] | None:
     }
 
 
-def has_points(values: object) -> bool:
+def told(figures: Mapping[str, Any] | None) -> list[str]:
+    """Return the kinds of movement that the channel tells apart, but for their sum."""
+    if figures is None:
+        return []
+    series = figures["series"]
+    return [
+        field
+        for field in texts.MOVEMENTS
+        if field != "net" and any(one is not None for one in series[field])
+    ]
+
+
+def has_points(values: Sequence[int | None]) -> bool:
     """Tell whether a series is worth a chart: at least two days are known."""
-    return (
-        isinstance(values, list)
-        and len([one for one in values if one is not None]) >= _LEAST_POINTS
-    )
+    return len([one for one in values if one is not None]) >= _LEAST_POINTS
 
 
 def trend_words(board: Board) -> str:

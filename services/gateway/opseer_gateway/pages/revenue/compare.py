@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from opseer_common.rendering import money_text
 from opseer_gateway.actions.board import Board
 from opseer_gateway.domain.figures import Mrr
+from opseer_gateway.domain.terms import policy_text
 from opseer_gateway.pages import formats
 
 
@@ -42,6 +43,7 @@ def differences(board: Board) -> list[Difference]:
             "Coupons that run forever are taken off, as Stripe does. Those that run "
             "once or for some months are not, unless you choose so.",
         ),
+        *_rules(mrr),
         Difference(
             "Time zone",
             zone,
@@ -49,6 +51,14 @@ def differences(board: Board) -> list[Difference]:
             "your Stripe account, so days may differ at their edges.",
         ),
     ]
+
+
+def _rules(mrr: Mrr) -> list[Difference]:
+    """Return the policy that the figures are under."""
+    if mrr.policy is None:
+        return []
+    rules = policy_text(mrr.policy)
+    return [Difference("Rules", str(mrr.policy.get("preset", "")), f"Here: {rules}.")]
 
 
 def _amounts(mrr: Mrr) -> list[Difference]:

@@ -8,13 +8,14 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from opseer_common.channels import CHANNELS
 from opseer_common.contracts import Source
 from opseer_gateway.actions.board import Board, Boards
 from opseer_gateway.actions.connections import Connections
 from opseer_gateway.domain.integrations import SOURCE_NAMES, SOURCES
 from opseer_gateway.domain.periods import DEFAULT, PRESETS
 from opseer_gateway.domain.refusals import not_found
-from opseer_gateway.domain.windows import oldest_cached
+from opseer_gateway.domain.windows import CACHE_DAYS, oldest_cached
 from opseer_gateway.pages import formats
 from opseer_gateway.pages.frame import frame_of
 from opseer_gateway.pages.rendering import Renderer
@@ -113,8 +114,16 @@ def _values(board: Board) -> Mapping[str, Any]:
         "name": SOURCE_NAMES[row.source],
         "integration": row,
         "progress": row.progress and states.progress_words(row.progress),
+        "stages": states.STAGES,
+        "known_days": sum(
+            row.net_revenue is not None and row.date < board.today
+            for row in board.daily.rows
+        ),
+        "all_days": CACHE_DAYS,
         "notices": states.notices(board),
         "how": lambda key: texts.how(row.source, key),
+        "computed": CHANNELS[row.source].computed,
+        "utc_days": CHANNELS[row.source].fixed_zone == "UTC",
         "presets": [(key, label) for key, label in PRESETS.items() if key != "custom"],
         "period": board.period.preset,
         "default_period": DEFAULT,
@@ -130,12 +139,13 @@ def _values(board: Board) -> Mapping[str, Any]:
         "ratios": cards.ratios(board),
         "figures": figures,
         "draw": _drawn(figures),
+        "told": charts.told(figures),
         "words": {
             "trend": charts.trend_words(board),
             "waterfall": charts.waterfall_words(board),
             "revenue": charts.revenue_words(board),
         },
-        "columns": texts.REVENUE_COLUMNS,
+        "columns": _columns(board),
         "zeros": {"0", formats.NONE, formats.money(0, board.daily.currency)},
         "movements": texts.MOVEMENTS,
         "lines": tables.day_lines(board),
@@ -152,12 +162,26 @@ def _values(board: Board) -> Mapping[str, Any]:
     }
 
 
-def _drawn(figures: Mapping[str, object] | None) -> frozenset[str]:
+def _columns(board: Board) -> list[tuple[int, str]]:
+    """Return the table's columns and their places: those that the channel has."""
+    total = tables.totals(board).revenue
+    computed = CHANNELS[board.integration.source].computed
+    labels = list(texts.REVENUE_COLUMNS)
+    labels[1] = texts.label(board.integration.source, "charges")
+    return [
+        (place, label)
+        for place, label in enumerate(labels)
+        if computed or total[place] != formats.NONE
+    ]
+
+
+def _drawn(figures: Mapping[str, Any] | None) -> frozenset[str]:
     """Return which charts have something to draw."""
     if figures is None:
         return frozenset()
-    series = figures["series"]
-    found = {"trend": figures["mrr"], "revenue": figures["revenue"]}
-    if isinstance(series, dict):
-        found["waterfall"] = series["net"]
+    found = {
+        "trend": figures["mrr"],
+        "revenue": figures["revenue"],
+        "waterfall": figures["series"]["net"],
+    }
     return frozenset(key for key, values in found.items() if charts.has_points(values))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+from opseer_common.channels import CHANNELS
 from opseer_gateway.actions.board import Board
 from opseer_gateway.domain.integrations import (
     SOURCE_NAMES,
-    STRIPE_PERMISSIONS,
     Integration,
     Progress,
 )
@@ -33,12 +33,13 @@ LOST: Mapping[str, str] = MappingProxyType(
     }
 )
 """What there is not without a permission."""
-_STAGES: Mapping[str, str] = MappingProxyType(
+STAGES: Mapping[str, str] = MappingProxyType(
     {
         "queued": "Waiting for its turn",
         "computing": "Computing MRR and the report",
     }
 )
+"""The stages of a run that are not the name of what is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,10 @@ class Notice:
 
 def progress_words(found: Progress) -> str:
     """Return how far an open run is, in words."""
+    stage = STAGES.get(found.stage, found.stage.replace("_", " "))
     if not found.total:
-        return f"{_STAGES.get(found.stage, found.stage.replace('_', ' '))}…"
+        return f"{stage}…"
     left = "" if found.eta_s is None else f", about {found.eta_s} s left"
-    stage = _STAGES.get(found.stage, found.stage.replace("_", " "))
     return f"{stage}: {found.done} of {found.total}{left}"
 
 
@@ -103,7 +104,7 @@ def _missing(row: Integration) -> list[Notice]:
     """Name the permissions that are missing, with what is lost without them."""
     names = [
         f"{label} → Read (no {LOST.get(name, _DETAIL)})"
-        for name, label in STRIPE_PERMISSIONS.items()
+        for name, label in CHANNELS[row.source].permissions.items()
         if row.permissions.get(name) == "missing"
     ]
     if not names:

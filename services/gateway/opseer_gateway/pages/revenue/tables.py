@@ -16,7 +16,7 @@ from opseer_gateway.domain.board import (
     within,
 )
 from opseer_gateway.domain.figures import DailyRow, MovementRow
-from opseer_gateway.domain.plans import WHOLE, Plan
+from opseer_gateway.domain.plans import Plan
 from opseer_gateway.pages import formats
 from opseer_gateway.pages.formats import NONE
 from opseer_gateway.pages.revenue import texts
@@ -103,6 +103,7 @@ def steps(board: Board) -> list[Step]:
     lines += [
         Step(key, label, formats.signed(getattr(found, key), currency))
         for key, label in texts.MOVEMENTS.items()
+        if getattr(found, key) is not None
     ]
     if found.fx:
         lines.append(Step("fx", "FX", formats.signed(found.fx, currency)))
@@ -177,15 +178,11 @@ def _plan(one: Plan, board: Board, widest: int) -> PlanLine:
     own = ""
     if one.currency != board.plans.currency:
         own = f" · {formats.money(one.native_mrr, one.currency)}"
-    share = NONE
-    if one.share is not None:
-        whole, part = divmod(one.share * 1000 // WHOLE, 10)
-        share = f"{whole}.{part}%"
     return PlanLine(
         name=one.name,
         detail=f"{every}{own}",
         subscriptions=formats.count(one.subscriptions),
         mrr=formats.money(one.mrr, board.plans.currency),
-        share=share,
+        share=formats.percent(one.share),
         width=(one.share or 0) * 100 // widest if widest else 0,
     )

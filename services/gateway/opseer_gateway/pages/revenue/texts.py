@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from opseer_common.channels import CAVEATS, CHANNELS, Channel
 from opseer_common.contracts import Source
-from opseer_gateway.domain.integrations import SOURCE_NAMES
+from opseer_common.contracts.daily_report import MetricKey
 
 MRR: Final = "MRR"
 YESTERDAY_MRR: Final = "Yesterday MRR"
@@ -30,13 +31,16 @@ MOVEMENTS: Mapping[str, str] = MappingProxyType(
         "net": "Net MRR Movement",
     }
 )
-_DAY: Mapping[Source, str] = MappingProxyType(
+RATES: Mapping[str, str] = MappingProxyType(
     {
-        "stripe": "A day is one of the time zone shown at the top of the page.",
-        "revenuecat": "RevenueCat counts days in UTC.",
-        "polar": "A day is one of the time zone shown at the top of the page.",
+        "customer_churn_rate": "Customer churn",
+        "subscription_churn_rate": "Subscription churn",
+        "revenue_churn_rate": "MRR churn",
+        "net_revenue_churn_rate": "Net MRR churn",
     }
 )
+NO_BASE: Final = "nothing to compare with"
+_OF_DAYS: Final = "A day is one of the time zone shown at the top of the page."
 _STRIPE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "mrr": (
@@ -107,20 +111,45 @@ _STRIPE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "plans": ("What each price adds to MRR now. The shares sum to 100 %.",),
         "arr": ("Annual run rate: 12 times MRR.",),
         "arpa": ("Average revenue per account: MRR / Active Subscriptions.",),
+        "customer_churn_rate": (
+            (
+                "Customers who went from some MRR to none, per customer with MRR "
+                "at the start."
+            ),
+        ),
+        "subscription_churn_rate": (
+            (
+                "Subscriptions that went from some MRR to none, per subscription "
+                "with MRR at the start."
+            ),
+        ),
+        "revenue_churn_rate": (
+            "Churned MRR and Contraction MRR, per MRR at the start.",
+        ),
+        "net_revenue_churn_rate": (
+            (
+                "The same less Expansion MRR and reactivation: below zero where "
+                "those who stay pay more than those who leave took along."
+            ),
+        ),
     }
 )
-_OTHER: Mapping[str, tuple[str, ...]] = MappingProxyType(
+_METRICS: Mapping[str, MetricKey] = MappingProxyType(
     {
-        "mrr": ("MRR as {name} computes it: read once a day, not changed here.",),
-        "yesterday_mrr": ("MRR of {name} at the end of yesterday.",),
-        "net_revenue": ("Revenue of the days shown, less refunds, as {name} has it.",),
-        "charges": ("Orders of the days shown, as {name} counts them.",),
-        "active": ("Active subscriptions, as {name} counts them.",),
-        "trend": ("MRR of each day, as {name} has it.",),
-        "waterfall": ("What moved MRR, as {name} has it.",),
-        "revenue": ("Each day's revenue less refunds, as {name} has it.",),
-        "table": ("Each day's figures, as {name} has them.",),
-        "plans": ("What each product adds to MRR now.",),
+        "mrr": "mrr",
+        "yesterday_mrr": "mrr",
+        "trend": "mrr",
+        "net_revenue": "revenue",
+        "revenue": "revenue",
+        "charges": "orders",
+    }
+)
+"""Which of a channel's own definitions a note is about."""
+_OTHER: Mapping[str, str] = MappingProxyType(
+    {
+        "active": "Active subscriptions, as {name} counts them.",
+        "waterfall": "What moved MRR, as {name} has it.",
+        "table": "Each day's figures, as {name} has them.",
     }
 )
 _TITLES: Mapping[str, str] = MappingProxyType(
@@ -137,6 +166,7 @@ _TITLES: Mapping[str, str] = MappingProxyType(
         "plans": "MRR by plan",
         "arr": "ARR",
         "arpa": "ARPA",
+        **RATES,
     }
 )
 _DAILY: Final = frozenset({"net_revenue", "charges", "revenue", "table"})
@@ -144,8 +174,35 @@ _DAILY: Final = frozenset({"net_revenue", "charges", "revenue", "table"})
 
 def how(source: Source, key: str) -> tuple[str, tuple[str, ...]]:
     """Return the title and the paragraphs on how a figure is computed."""
-    texts = _STRIPE[key] if source == "stripe" else _OTHER.get(key, _STRIPE[key])
-    paragraphs = tuple(text.replace("{name}", SOURCE_NAMES[source]) for text in texts)
-    if key in _DAILY:
-        paragraphs = (*paragraphs, _DAY[source])
-    return _TITLES[key], paragraphs
+    channel = CHANNELS[source]
+    if channel.computed:
+        paragraphs = _STRIPE[key]
+        if key in _DAILY:
+            paragraphs = (*paragraphs, _OF_DAYS)
+        return _TITLES[key], paragraphs
+    return _TITLES[key], _defined(channel, key)
+
+
+def _defined(channel: Channel, key: str) -> tuple[str, ...]:
+    """Return how a channel that computes its figures itself defines one."""
+    metric = _METRICS.get(key)
+    if metric is None:
+        told = _OTHER[key].replace("{name}", channel.name) if key in _OTHER else ""
+        codes = channel.movement_caveats if key == "waterfall" else ()
+        paragraphs = (told or _STRIPE[key][0],)
+    else:
+        codes, paragraphs = (
+            channel.caveats.get(metric, ()),
+            (channel.definitions[metric],),
+        )
+    if not codes:
+        return paragraphs
+    words = "; ".join(CAVEATS[code] for code in codes)
+    return (*paragraphs, f"Note: {words}.")
+
+
+def label(source: Source, key: str) -> str:
+    """Return the label of a card; other channels count orders."""
+    if key == "charges" and not CHANNELS[source].computed:
+        return "Orders"
+    return _TITLES[key]
