@@ -25,7 +25,8 @@ function follow(part) {
       location.reload();
       return;
     }
-    const stage = words.dataset[progress.stage] ?? progress.stage.replaceAll("_", " ");
+    const name = progress.stage.replaceAll("_", " ");
+    const stage = words.dataset[progress.stage] ?? name[0].toUpperCase() + name.slice(1);
     const left = progress.eta_s === null ? "" : `, about ${progress.eta_s} s left`;
     words.textContent = progress.total ? `${stage}: ${progress.done} of ${progress.total}${left}` : `${stage}…`;
     if (progress.total) Object.assign(bar, { max: progress.total, value: progress.done });

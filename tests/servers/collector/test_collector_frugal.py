@@ -83,6 +83,7 @@ async def rows_of(
     ],
     indirect=["company"],
 )
+@pytest.mark.timeout(900)
 async def test_rounds_leave_the_rows_of_a_full_reading(
     company: StripeCompany, collector: Collector, days: int, most: int
 ) -> None:

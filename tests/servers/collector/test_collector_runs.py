@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -144,24 +145,6 @@ async def test_another_zone_is_computed_without_a_call(
     assert await collector.connections.sweep(company.now) == 0
 
 
-async def test_the_daily_round_brings_the_days_since(
-    company: StripeCompany, collector: Collector
-) -> None:
-    """Due once per local day; the window moves on and equals the ledger again."""
-    made = await collector.collect()
-    company.account.calls.clear()
-    for _ in range(3):
-        company.now = (await collector.connection(made))["next_run_at"]
-        assert await collector.connections.start_rounds(company.now) == 1
-        assert await collector.connections.start_rounds(company.now) == 0
-        assert await collector.drive_all() == 1
-    assert await collector.figures(made) == company.truth()
-    rows = await collector.daily(made)
-    assert len(rows) == 91
-    assert all(row["complete"] for row in rows[:-1])
-    assert company.account.calls["/v1/balance_transactions"] == 3
-
-
 async def test_a_day_that_is_just_over_waits_for_the_next_round(
     company: StripeCompany, collector: Collector
 ) -> None:
@@ -273,6 +256,33 @@ async def test_a_refused_key_stops_everything_but_the_figures(
     assert await collector.connections.start_rounds(company.now) == 0
     assert await collector.drive_all() == 0
     assert (await collector.run(made))["state"] == "failed"
+    assert company.account.calls.total() == calls
+
+
+async def test_a_key_that_is_revoked_in_mid_run_ends_it(
+    company: StripeCompany, collector: Collector
+) -> None:
+    """Within 5 seconds, whatever waits for its next try; nothing is called after it."""
+    made = await collector.collect()
+    before = await collector.figures(made)
+    company.account.latency_ms = 30
+    company.account.calls.clear()
+    company.account.faults = [Fault(kind="hang", count=1, endpoint="/v1/charges")]
+    await collector.request(made, uuid4(), "refresh")
+    claim = await collector.claim()
+    assert claim is not None
+    drive = asyncio.create_task(collector.collecting.drive(claim))
+    while company.account.calls.total() < 3:
+        await asyncio.sleep(0.005)
+    company.account.key_state = "revoked"
+    async with asyncio.timeout(5):
+        await drive
+    found = await collector.connection(made)
+    assert (found["state"], found["last_error_code"]) == ("auth_failed", "AUTH_FAILED")
+    assert await collector.figures(made) == before
+    calls = company.account.calls.total()
+    company.now += timedelta(days=2)
+    assert await collector.drive_all() == 0
     assert company.account.calls.total() == calls
 
 

@@ -187,7 +187,15 @@ def test_words_say_what_does_not_count() -> None:
     """A trial is worked out and said not to count."""
     document = json.dumps({**_BASIL, "status": "trialing"}).encode()
     *_, last = explain_words(document, Policy(), _AT)
-    assert last == "  not counted: trial"
+    assert last == "  not counted: on trial"
+
+
+def test_words_lead_to_the_dashboard() -> None:
+    """Where the mode is told, the last line is the subscription's page at Stripe."""
+    for livemode, mode in ((True, ""), (False, "/test")):
+        document = json.dumps({**_BASIL, "livemode": livemode}).encode()
+        *_, last = explain_words(document, Policy(), _AT)
+        assert last == f"  https://dashboard.stripe.com{mode}/subscriptions/sub_1"
 
 
 def test_words_of_nothing() -> None:

@@ -187,6 +187,39 @@ async def test_a_bomb_is_not_unpacked(stripe: StandIn, client: StripeClient) -> 
         await get(client)
 
 
+@pytest.mark.parametrize("status", [409, 500])
+async def test_advice_against_another_try_is_heeded(
+    stripe: StandIn, client: StripeClient, status: int
+) -> None:
+    """Stripe-Should-Retry: false ends it; the run is tried later."""
+    stripe.json({}, status=status, headers={"Stripe-Should-Retry": "false"})
+    with pytest.raises(ProviderAwayError):
+        await get(client)
+    assert len(stripe.asked) == 1
+
+
+@pytest.mark.parametrize(("status", "advice"), [(400, "true"), (429, "false")])
+async def test_what_is_tried_again_all_the_same(
+    stripe: StandIn, client: StripeClient, status: int, advice: str
+) -> None:
+    """Whatever Stripe advises to; and limits, which only slow down."""
+    stripe.json({}, status=status, headers={"Stripe-Should-Retry": advice})
+    stripe.json({"ok": 1})
+    assert await get(client) == {"ok": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, UnreadableError), (502, ProviderAwayError)]
+)
+async def test_the_status_decides_where_the_body_is_no_json(
+    stripe: StandIn, client: StripeClient, status: int, error: type[Exception]
+) -> None:
+    """A proxy's page in place of the envelope; no list at all is unreadable."""
+    stripe.answers.append(web.Response(body=b"<html>", status=status))
+    with pytest.raises(error):
+        await get(client)
+
+
 async def test_cookies_are_not_kept(stripe: StandIn, client: StripeClient) -> None:
     """What one answer sets, no later call carries."""
     stripe.json({}, {}, headers={"Set-Cookie": "a=b"})

@@ -55,6 +55,25 @@ def test_ids_and_whole_objects_are_both_read() -> None:
     assert READER.transaction(raw(GOOD, source=None)).source_id is None
 
 
+def test_words_that_are_new_are_counted() -> None:
+    """However often they come; what is known is not."""
+    reader = Reader(NOW, livemode=True)
+    reader.transactions(
+        [
+            raw(GOOD, id=f"txn_{number}", reporting_category=word, currency=currency)
+            for number, (word, currency) in enumerate(
+                [("new", "usd"), ("charge", "qqq"), ("new", "usd"), ("n" * 99, "usd")]
+            )
+        ]
+    )
+    reader.charge(raw(CHARGE, status="odd"))
+    assert reader.words.told() == {
+        "charge_status": {"odd": 1},
+        "currency": {"qqq": 1},
+        "reporting_category": {"new": 2, "n" * 40: 1},
+    }
+
+
 def test_signs_and_fees_are_kept_as_given() -> None:
     """A negative charge and a fee above the amount are Stripe's to say."""
     row = READER.transaction(raw(GOOD, amount=-5, fee=10, net=-15))
@@ -134,3 +153,29 @@ def test_what_has_no_id_is_named_by_its_hash() -> None:
     aside = put_aside("charges", b'{"secret":"x"}', ShapeError("$.id", "an id"))
     assert aside.object_id.startswith("sha256:")
     assert "secret" not in repr((aside.object_id, aside.path))
+
+
+@pytest.mark.parametrize("field", ["id", "type", "source", "reporting_category"])
+def test_what_postgres_cannot_store_is_refused(field: str) -> None:
+    """A NUL in a text that is kept; in one that is not it does no harm."""
+    bad = {**GOOD, field: "a\0b"}
+    with pytest.raises(ShapeError, match=r"\$"):
+        READER.transaction(raw(bad))
+    with pytest.raises(ShapeError):
+        READER.transactions([raw(GOOD), raw(bad)])
+    harmless = {**GOOD, "description": "a\0b"}
+    assert READER.transactions([raw(harmless)])[0] == [READER.transaction(raw(GOOD))]
+    assert "\0" not in put_aside("x", bytes(raw(bad)), ShapeError("$", "x")).object_id
+
+
+def test_plain_objects_lose_what_postgres_cannot_store() -> None:
+    """Names of plans are shown without it."""
+    shown = {"id": "sub_1", "items": [{"nickname": "Te\0am"}]}
+    assert READER.plain(raw(shown))["items"] == [{"nickname": "Team"}]
+
+
+def test_an_id_that_two_rows_have_is_refused() -> None:
+    """The page is then read row by row, which tells the same from another one."""
+    page = [raw(GOOD), raw(GOOD)]
+    with pytest.raises(ShapeError, match="id"):
+        READER.transactions(page)

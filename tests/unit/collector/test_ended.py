@@ -86,6 +86,7 @@ class Account:
         self.events = list(events)
         self.refuse = refuse
         self.rows: list[Any] = [ended("sub_1"), ended("sub_2")]
+        self.items: list[Any] = []
         self.asked: list[tuple[str, str]] = []
 
     async def __call__(self, request: web.Request) -> web.Response:
@@ -102,6 +103,8 @@ class Account:
             message = f"Having the 'rak_{self.refuse}' permission would allow it"
             return web.json_response({"error": {"message": message}}, status=403)
         found = self.rows if status == "canceled" else []
+        if path == "/v1/subscription_items":
+            found = self.items
         if path == "/v1/events":
             found = self.events
         return web.json_response({"data": found, "has_more": False})
@@ -184,6 +187,20 @@ async def test_what_cannot_be_read_is_put_aside_under_its_own_name(
     assert len(aside) == 3
     assert intake.ended() == ["sub_1", "sub_2"]
     assert "subscriptions" in found.live_lists
+
+
+@pytest.mark.parametrize("kind", ["first", "daily"])
+async def test_items_of_what_ended_are_followed(stripe: StandIn, kind: RunKind) -> None:
+    """More than ten, in the list of a whole run and in the event of a round."""
+    many = [{**ended("x")["items"]["data"][0], "id": f"si_{n}"} for n in range(12)]
+    shown = ended("sub_3")
+    shown["items"] = {"data": many[:10], "has_more": True, "total_count": 12}
+    account = Account(*([deleted(shown)] if kind == "daily" else []))
+    account.rows, account.items = [shown], many
+    _, intake = await fetched(stripe, account, kind)
+    [state] = [one for batch in intake.batches for one in batch.ended]
+    assert [item.id for item in state.items] == [f"si_{n}" for n in range(12)]
+    assert state.items_complete
 
 
 @pytest.mark.parametrize("kind", ["first", "daily"])

@@ -101,6 +101,19 @@ def test_what_is_of_no_subscription_does_not_count() -> None:
     assert lines_from(invoice(line(parent=None))) == ()
 
 
+def test_a_proration_may_not_tell_its_item() -> None:
+    """Rule: one that an invoice item made names the subscription alone."""
+    made = {"subscription": "sub_1", "invoice_item": "ii_1", "proration": True}
+    parent = {"subscription_item_details": None, "invoice_item_details": made}
+    [found] = lines_from(invoice(line(parent=parent)))
+    assert (found.subscription_id, found.item_id, found.proration) == (
+        *("sub_1", "", True),
+    )
+    sold = {**made, "proration": False}
+    parent = {"invoice_item_details": sold}
+    assert lines_from(invoice(line(parent=parent))) == ()
+
+
 def test_an_invoice_that_was_given_up_ends_its_period() -> None:
     """Rule: who never pays is worth nothing from when the bill was given up."""
     given_up = STARTS + 15 * 86_400

@@ -46,16 +46,8 @@ def test_a_time_that_clocks_skip_or_repeat(
     assert Timetable(when, zone).instant(day) == at(instant)
 
 
-@settings(max_examples=60, deadline=None)
-@given(zone=zones, other=zones, when=times, start=starts)
-def test_every_local_day_once_and_every_report_day_once(
-    zone: str, other: str, when: time, start: date
-) -> None:
-    """Over 400 days with both ends of summer time, in either zone.
-
-    One firing per local date, in order; the reported days follow one another without
-    a gap or a repeat, and each is over when it is reported.
-    """
+def once_each(zone: str, other: str, when: time, start: date) -> None:
+    """Look at 400 days: both ends of summer time, in either zone."""
     table = Timetable(when, zone)
     now = table.instant(start) - ONE_SECOND
     fired, reported = [], []
@@ -73,6 +65,29 @@ def test_every_local_day_once_and_every_report_day_once(
         assert over <= now
     assert fired == [start + timedelta(days=n) for n in range(400)]
     assert reported == [reported[0] + timedelta(days=n) for n in range(400)]
+
+
+@settings(max_examples=12, deadline=None)
+@given(zone=zones, other=zones, when=times, start=starts)
+def test_every_local_day_once_and_every_report_day_once(
+    zone: str, other: str, when: time, start: date
+) -> None:
+    """One firing per local date, in order.
+
+    The reported days follow one another without a gap or a repeat, and each is over
+    when it is reported.
+    """
+    once_each(zone, other, when, start)
+
+
+@pytest.mark.deep
+@settings(max_examples=1_000, deadline=None)
+@given(zone=zones, other=zones, when=times, start=starts)
+def test_the_same_a_thousand_times(
+    zone: str, other: str, when: time, start: date
+) -> None:
+    """The rule above, over more zones, times and years."""
+    once_each(zone, other, when, start)
 
 
 def test_the_day_that_samoa_skipped_is_sent_once() -> None:
@@ -101,7 +116,7 @@ def test_the_day_that_samoa_skipped_is_sent_once() -> None:
 def test_the_reported_day_is_over_in_every_season(
     when: time, zone: str, account_zone: str, behind: int
 ) -> None:
-    """Yesterday by the user's calendar, or the day before where that may not be over."""
+    """Yesterday by the user's calendar, or the day before where it may not be over."""
     day = date(2026, 11, 24)
     found = Timetable(when, zone).reports(day, account_zone)
     assert (day - found).days == behind

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from opseer_common import sealing
 from opseer_common.errors import ConfigError
@@ -45,6 +46,7 @@ class Transit(BaseHTTPRequestHandler):
         if allowed and data is not None:
             self.wfile.write(json.dumps({"data": data()}).encode())
 
+    @override
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 

@@ -80,6 +80,22 @@ def test_the_rest_of_a_period_tells_of_a_change() -> None:
     assert moved(june, unused, other)[1:] == [("2026-07-01", 3_000, 4_000)]
 
 
+def test_a_rest_without_an_item_is_of_the_only_one_it_fits() -> None:
+    """Rule: with two items of the same period nobody knows whose it is."""
+    june = billed("2026-06-01", "2026-07-01", 1_000)
+    rest = billed("2026-06-16", "2026-07-01", 1_500, proration=True, item_id="")
+    assert moved(june, rest) == [
+        ("2026-06-01", 1_000, 1_000),
+        ("2026-06-16", 2_000, 3_000),
+        ("2026-07-01", -3_000, 0),
+    ]
+    other = billed("2026-06-01", "2026-07-01", 500, item_id="si_2")
+    assert moved(june, other, rest) == [
+        ("2026-06-01", 1_500, 1_500),
+        ("2026-07-01", -1_500, 0),
+    ]
+
+
 def test_the_policy_decides_what_is_subtracted_and_whether_usage_counts() -> None:
     """Rule: once and repeating are not subtracted, usage counts, unless chosen so."""
     off = {"forever": 100, "repeating": 20, "once": 3}

@@ -260,7 +260,7 @@ def test_the_arithmetic_in_words(subscription: Build) -> None:
         discounts=(Discount("a", percent_off="25"),),
     )
     assert arithmetic(one, _STRIPE, _AT) == (
-        "price_1: 2 x 100.00 USD per year = 16.666667 USD per month",
+        "price_1: 2 x 100.00 USD per year / 12 = 16.666667 USD per month",
         "- discount of 25 % (forever): 12.50 USD",
         "= 12.50 USD per month",
     )

@@ -45,6 +45,8 @@ INSERT INTO gateway.opseer_user_integration (account_id, source, connection_id,
 INSERT INTO gateway.key_counter VALUES (:account, 'stripe', 7), (:account, 'polar', 2);
 INSERT INTO gateway.audit (account_id, source, what)
     SELECT :account, NULL, text FROM odd;
+INSERT INTO gateway.sealing_key (key_id, check_value)
+    SELECT n, repeat('0f', 32) FROM odd;
 INSERT INTO gateway.key_access_log (who, account_id, source, key_version)
     VALUES ('opseer_collector', :account, 'stripe', 7);
 
@@ -95,6 +97,15 @@ INSERT INTO collector.revenue_daily_cache (account_id, source, connection_id, da
            nullif(n, 2), '{"krw": 990}', 'Europe/Berlin', n <> 2,
            CASE n WHEN 2 THEN 'NO_RATE' END, 'infinity'
     FROM odd;
+INSERT INTO collector.project_metric
+    SELECT :account, 'polar', :connection, text, '2026-11-01', text, 'usd', nullif(n, 2),
+           n > 2, n
+    FROM odd;
+INSERT INTO collector.metric_daily
+    SELECT :account, 'polar', :connection, '2026-11-01'::date + n::int, text,
+           CASE WHEN n > 3 THEN 'usd' END, nullif(n, 2), 'Asia/Seoul', n <> 2,
+           CASE n WHEN 2 THEN 'ARRIVES_TOMORROW' END, 'infinity'
+    FROM odd;
 INSERT INTO collector.quarantine
     SELECT :account, 'stripe', :connection, text, text, text, sha256(text::bytea), NULL,
            n, now(), n
@@ -122,6 +133,10 @@ INSERT INTO mrr.movement_change
 INSERT INTO mrr.plan
     SELECT :account, 'stripe', :connection, text, NULL, text, 'month', n, 'usd', n,
            NULL, n
+    FROM odd;
+INSERT INTO mrr.estimate
+    SELECT :account, 'stripe', :connection, '2026-01-01'::date + n::int, text, 5, 4, -3,
+           -2, 4, 0, 9, n
     FROM odd;
 INSERT INTO mrr.reconciliation
     SELECT :account, 'stripe', :connection, n, '2026-11-01', 'usd', '2026-10-31', 5, 3,
@@ -170,8 +185,10 @@ _ANY = {
     "integer": "1",
     "jsonb": "'{}'",
     "numeric": "1.10",
+    "smallint[]": "'{1}'",
     "text": "'any'",
     "text[]": "'{any}'",
+    "time without time zone": "'09:30'",
     "timestamp with time zone": "now()",
     "uuid": f"'{ACCOUNT}'",
 }

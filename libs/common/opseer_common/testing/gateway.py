@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import aiohttp
@@ -13,6 +15,7 @@ import msgspec
 
 SETUP_CODE = "let-me-in"
 PASSWORD = "correct horse battery"  # noqa: S105 - made up
+_PATIENCE_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,30 @@ class RunningGateway:
         ) as answer:
             cookies = {name: morsel.value for name, morsel in answer.cookies.items()}
             return Answer(answer.status, answer.headers, cookies, await answer.read())
+
+    async def send(
+        self, *parts: bytes, pause: float = 0, enough: bytes | None = None
+    ) -> bytes:
+        """Send bytes as they are; return what comes until the connection ends.
+
+        Or until `enough` has come. `pause` is in seconds, after each part. Nothing is
+        what one gets of a connection that is cut off.
+        """
+        address = urlsplit(self.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(pause)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                if enough is not None:
+                    return await reader.readuntil(enough)
+                return await reader.read()
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
 
     async def sign_up(self, email: str = "owner@example.com") -> Owner:
         """Make an account."""

@@ -44,7 +44,7 @@ class InvoiceLine:
     `amount` is without taxes, and before `off`. It is for [starts, ends), which is
     `interval_count` intervals; it `ends` earlier where the invoice was given up.
     `billed` is when the invoice was finalised, `usage` that it bills what was used
-    before.
+    before. A proration may not tell its item, whose id is empty then.
     """
 
     id: str

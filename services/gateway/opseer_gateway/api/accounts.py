@@ -98,6 +98,15 @@ class AccountRoutes:
                 answers=SetupAnswer,
                 status=201,
                 public=True,
+                refuses=(
+                    "INVALID_SETUP_CODE",
+                    "SIGNUP_CLOSED",
+                    "INVALID_EMAIL",
+                    "INVALID_PASSWORD",
+                    "EMAIL_TAKEN",
+                    "RATE_LIMITED",
+                    "BUSY",
+                ),
             ),
             Route(
                 "POST",
@@ -107,6 +116,7 @@ class AccountRoutes:
                 takes=LoginRequest,
                 answers=LoginAnswer,
                 public=True,
+                refuses=("INVALID_CREDENTIALS", "RATE_LIMITED", "BUSY"),
             ),
             Route("POST", f"{base}/auth/logout", self._logout, "Sign out", status=204),
             Route(
@@ -116,6 +126,13 @@ class AccountRoutes:
                 "Change the password",
                 takes=PasswordRequest,
                 status=204,
+                refuses=(
+                    "SESSION_REQUIRED",
+                    "WRONG_PASSWORD",
+                    "INVALID_PASSWORD",
+                    "RATE_LIMITED",
+                    "BUSY",
+                ),
             ),
             Route(
                 "POST",
@@ -125,6 +142,7 @@ class AccountRoutes:
                 takes=TokenRequest,
                 answers=NewToken,
                 status=201,
+                refuses=("OWNER_REQUIRED", "INVALID_NAME"),
             ),
             Route(
                 "GET",
@@ -139,11 +157,12 @@ class AccountRoutes:
                 self._delete_token,
                 "Delete an API token",
                 status=204,
+                refuses=("OWNER_REQUIRED",),
             ),
         ]
 
     async def _setup(self, request: web.Request) -> web.Response:
-        body = await read_json(request, SetupRequest, raw="password")
+        body = await read_json(request, SetupRequest, raw=("password",))
         account_id, token = await self._entrance.sign_up(
             body.setup_code,
             body.email,
@@ -153,7 +172,7 @@ class AccountRoutes:
         return answer(SetupAnswer(account_id, token), 201)
 
     async def _login(self, request: web.Request) -> web.Response:
-        body = await read_json(request, LoginRequest, raw="password")
+        body = await read_json(request, LoginRequest, raw=("password",))
         account_id, token = await self._entrance.sign_in(
             body.email, body.password, self._origins.client_ip(request)
         )
@@ -170,7 +189,9 @@ class AccountRoutes:
 
     async def _password(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
-        body = await read_json(request, PasswordRequest)
+        body = await read_json(
+            request, PasswordRequest, raw=("current_password", "new_password")
+        )
         token = await self._entrance.change_password(
             visitor,
             body.current_password,

@@ -19,6 +19,8 @@ from opseer_gateway.web.sessions import Sessions
 
 _ALERTS: Final = "/api/v1/alerts"
 _DELIVERIES: Final = "/api/v1/deliveries"
+_PAID: Final = ("PLAN_REQUIRED",)
+_ADDING: Final = (*_PAID, "INVALID_DESTINATION", "INVALID_EMAIL")
 
 
 class TestRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,7 +53,14 @@ class AlertRoutes:
     def routes(self) -> list[Route]:
         """Return every route of this module."""
         return [
-            Route("GET", _ALERTS, self._show, "Show alert settings", answers=Alerts),
+            Route(
+                "GET",
+                _ALERTS,
+                self._show,
+                "Show alert settings",
+                answers=Alerts,
+                refuses=_PAID,
+            ),
             Route(
                 "PUT",
                 _ALERTS,
@@ -59,6 +68,13 @@ class AlertRoutes:
                 "Change alert settings and destinations",
                 takes=AlertChange,
                 answers=Alerts,
+                refuses=(
+                    *_ADDING,
+                    "NOT_FOUND",
+                    "INVALID_TIME",
+                    "INVALID_TIMEZONE",
+                    "INVALID_WEEKDAYS",
+                ),
             ),
             Route(
                 "POST",
@@ -68,6 +84,7 @@ class AlertRoutes:
                 takes=NewDestination,
                 answers=Destination,
                 status=201,
+                refuses=_ADDING,
             ),
             Route(
                 "DELETE",
@@ -75,6 +92,7 @@ class AlertRoutes:
                 self._remove,
                 "Delete a destination",
                 status=204,
+                refuses=_PAID,
             ),
             Route(
                 "POST",
@@ -84,6 +102,8 @@ class AlertRoutes:
                 takes=TestRequest,
                 answers=Asked,
                 status=202,
+                may_be_empty=True,
+                refuses=(*_PAID, "NOT_FOUND", "RATE_LIMITED", "INVALID_DESTINATION"),
             ),
             Route(
                 "GET",
@@ -92,6 +112,7 @@ class AlertRoutes:
                 "List what was delivered",
                 answers=Deliveries,
                 query=("limit",),
+                refuses=_PAID,
             ),
             Route(
                 "GET",
@@ -99,6 +120,7 @@ class AlertRoutes:
                 self._delivery,
                 "Show a delivery",
                 answers=Delivery,
+                refuses=_PAID,
             ),
             Route(
                 "POST",
@@ -107,6 +129,7 @@ class AlertRoutes:
                 "Send a delivery again",
                 answers=Asked,
                 status=202,
+                refuses=(*_PAID, "RATE_LIMITED"),
             ),
         ]
 

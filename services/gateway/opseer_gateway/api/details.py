@@ -34,6 +34,7 @@ class DetailRoutes:
                 "newest first, `limit` (1 to 100, 50 by default) at once",
                 answers=DayEntries,
                 query=("source", "limit", "cursor"),
+                refuses=("SOURCE_NOT_SUPPORTED",),
             ),
             Route(
                 "GET",
@@ -42,6 +43,7 @@ class DetailRoutes:
                 "The subscriptions behind a day of MRR movements",
                 answers=DayChanges,
                 query=("source", "grain"),
+                refuses=("SOURCE_NOT_SUPPORTED",),
             ),
             Route(
                 "GET",
@@ -50,6 +52,7 @@ class DetailRoutes:
                 "MRR, subscriptions and share (parts per ten thousand) per plan",
                 answers=Plans,
                 query=("source",),
+                refuses=("SOURCE_NOT_SUPPORTED",),
             ),
         ]
 

@@ -42,6 +42,7 @@ class FigureRoutes:
                 "Revenue per day",
                 answers=DailyRevenue,
                 query=("source", "from", "to", "format"),
+                forms=("csv",),
             ),
             Route(
                 "GET",
@@ -58,6 +59,7 @@ class FigureRoutes:
                 "What moved MRR, per day",
                 answers=Movements,
                 query=("source", "from", "to", "grain", "format"),
+                forms=("csv",),
             ),
             Route(
                 "GET",
@@ -66,6 +68,7 @@ class FigureRoutes:
                 "The daily report",
                 answers=DailyReport,
                 query=("date", "format"),
+                forms=("text", "html"),
             ),
             Route(
                 "GET",

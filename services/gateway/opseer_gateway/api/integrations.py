@@ -22,6 +22,14 @@ from opseer_gateway.web.sessions import Sessions
 _POLL_SECONDS: Final = 0.5
 _QUIET_POLLS: Final = 30
 _PATH: Final = "/api/v1/integrations/{source}"
+_TRIED: Final = (
+    "OWNER_REQUIRED",
+    "RATE_LIMITED",
+    "AUTH_FAILED",
+    "MODE_MISMATCH",
+    "PROVIDER_UNAVAILABLE",
+)
+"""What a key that is tried may be refused with."""
 
 
 class ConnectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +81,13 @@ class IntegrationRoutes:
                 takes=ConnectRequest,
                 answers=Integration,
                 status=201,
+                also=(200,),
+                refuses=(
+                    "INVALID_PREFIX",
+                    "INVALID_FORMAT",
+                    "SOURCE_NOT_SUPPORTED",
+                    *_TRIED,
+                ),
             ),
             Route(
                 "PUT",
@@ -81,6 +96,8 @@ class IntegrationRoutes:
                 "Connect demo data: a made-up company (200 when it was there)",
                 answers=Integration,
                 status=201,
+                also=(200,),
+                refuses=("ALREADY_CONNECTED", *_TRIED),
             ),
             Route(
                 "PATCH",
@@ -90,15 +107,30 @@ class IntegrationRoutes:
                 takes=Change,
                 answers=RunAnswer,
                 status=202,
+                refuses=(
+                    "OWNER_REQUIRED",
+                    "NOT_CONNECTED",
+                    "INVALID_TIMEZONE",
+                    "INVALID_CURRENCY",
+                    "INVALID_POLICY",
+                    "INVALID_PROJECT",
+                    "INVALID_STORE",
+                ),
             ),
             Route(
-                "DELETE", _PATH, self._disconnect, "Disconnect a channel", status=204
+                "DELETE",
+                _PATH,
+                self._disconnect,
+                "Disconnect a channel",
+                status=204,
+                refuses=("OWNER_REQUIRED",),
             ),
             Route(
                 "GET",
                 f"{_PATH}/progress",
                 self._progress,
                 "Follow a collection (server-sent events)",
+                forms=("events",),
             ),
             Route(
                 "POST",
@@ -107,6 +139,7 @@ class IntegrationRoutes:
                 "Fetch the 90 days again",
                 answers=RunAnswer,
                 status=202,
+                refuses=("NOT_CONNECTED",),
             ),
         ]
 
@@ -125,7 +158,7 @@ class IntegrationRoutes:
     async def _connect(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
         source = source_of(request)
-        body = await read_json(request, ConnectRequest, raw="api_key")
+        body = await read_json(request, ConnectRequest, raw=("api_key",))
         is_new = await self._connections.connect(
             visitor, source, body.api_key, replace=body.replace
         )

@@ -31,7 +31,17 @@ class MetricsRoute:
     def routes(self) -> list[Route]:
         """Return the route."""
         summary = "Figures for Prometheus; from another machine with a token"
-        return [Route("GET", "/metrics", self._show, summary)]
+        return [
+            Route(
+                "GET",
+                "/metrics",
+                self._show,
+                summary,
+                public=True,
+                forms=("text",),
+                refuses=("UNAUTHENTICATED",),
+            )
+        ]
 
     async def _show(self, request: web.Request) -> web.Response:
         if not self._origins.is_this_machine(request):

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from opseer_gateway.web.problems import AWAY, Problem
+from opseer_gateway.api.description import openapi
+from opseer_gateway.web.problems import AWAY
 from opseer_gateway.web.routes import Route, answer
 
 Probe = Callable[[], Awaitable[bool]]
 _PROBE_SECONDS = 3.0
-_VERSION = "0.1.0"
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -40,12 +40,21 @@ class OperationRoutes:
             Route(
                 "GET", "/healthz", self._health, "Alive", answers=Health, public=True
             ),
-            Route("GET", "/readyz", self._ready, "Ready", answers=Health, public=True),
+            Route(
+                "GET",
+                "/readyz",
+                self._ready,
+                "Ready, or 503 and which part is not",
+                answers=Health,
+                also=(503,),
+                public=True,
+            ),
             Route(
                 "GET",
                 "/api/v1/openapi.json",
                 self._describe,
                 "This description",
+                answers=dict[str, Any],
                 public=True,
             ),
         ]
@@ -87,60 +96,3 @@ class _Asked:
             return await self._probe()
         except AWAY:
             return False
-
-
-def openapi(routes: list[Route]) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of `routes`, from the shapes that they use."""
-    shapes = [shape for route in routes for shape in (route.takes, route.answers)]
-    known = [shape for shape in dict.fromkeys(shapes) if shape is not None]
-    schemas, components = msgspec.json.schema_components(
-        [*known, Problem], ref_template="#/components/schemas/{name}"
-    )
-    by_shape = dict(zip([*known, Problem], schemas, strict=True))
-    paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        operations = paths.setdefault(route.path, {})
-        operations[route.method.lower()] = _operation(route, by_shape)
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "Opseer", "version": _VERSION},
-        "paths": paths,
-        "components": {
-            "schemas": components,
-            "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "opseer_session"},
-            },
-        },
-        "security": [{"token": []}, {"session": []}],
-    }
-
-
-def _operation(route: Route, by_shape: dict[Any, dict[str, Any]]) -> dict[str, Any]:
-    """Return one operation."""
-    good: dict[str, Any] = {"description": route.summary}
-    if route.answers is not None:
-        good["content"] = {"application/json": {"schema": by_shape[route.answers]}}
-    bad = {"application/problem+json": {"schema": by_shape[Problem]}}
-    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in names
-    ] + [
-        {"name": name, "in": "query", "schema": {"type": "string"}}
-        for name in route.query
-    ]
-    found: dict[str, Any] = {
-        "summary": route.summary,
-        "parameters": parameters,
-        "responses": {
-            str(route.status): good,
-            "default": {"description": "An error", "content": bad},
-        },
-    }
-    if route.takes is not None:
-        content = {"application/json": {"schema": by_shape[route.takes]}}
-        found["requestBody"] = {"required": True, "content": content}
-    if route.public:
-        found["security"] = []
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -18,6 +19,8 @@ from opseer_gateway.web.ids import id_of
 from opseer_gateway.web.origins import Origins
 from opseer_gateway.web.routes import Route, answer
 from opseer_gateway.web.sessions import Sessions
+
+_NAMING: Final = ("OWNER_REQUIRED", "INVALID_NAME", "NAME_TAKEN")
 
 
 class Users(msgspec.Struct, frozen=True):
@@ -109,6 +112,7 @@ class PeopleRoutes:
                 self._remove_user,
                 "Remove a user",
                 status=204,
+                refuses=("OWNER_REQUIRED", "LAST_OWNER"),
             ),
             Route(
                 "POST",
@@ -118,6 +122,7 @@ class PeopleRoutes:
                 takes=InvitationRequest,
                 answers=NewInvitation,
                 status=201,
+                refuses=("OWNER_REQUIRED", "INVALID_EMAIL", "EMAIL_TAKEN"),
             ),
             Route(
                 "GET",
@@ -132,6 +137,7 @@ class PeopleRoutes:
                 self._withdraw,
                 "Withdraw an invitation",
                 status=204,
+                refuses=("OWNER_REQUIRED",),
             ),
             Route(
                 "POST",
@@ -142,6 +148,7 @@ class PeopleRoutes:
                 answers=AcceptAnswer,
                 status=201,
                 public=True,
+                refuses=("NOT_FOUND", "INVALID_PASSWORD", "EMAIL_TAKEN", "BUSY"),
             ),
         ]
 
@@ -157,6 +164,7 @@ class PeopleRoutes:
                 takes=ProjectRequest,
                 answers=ProjectRow,
                 status=201,
+                refuses=_NAMING,
             ),
             Route(
                 "PATCH",
@@ -165,6 +173,7 @@ class PeopleRoutes:
                 "Rename a project",
                 takes=ProjectRequest,
                 answers=ProjectRow,
+                refuses=_NAMING,
             ),
         ]
 
@@ -197,7 +206,7 @@ class PeopleRoutes:
         return web.Response(status=204)
 
     async def _accept(self, request: web.Request) -> web.Response:
-        body = await read_json(request, AcceptRequest, raw="password")
+        body = await read_json(request, AcceptRequest, raw=("password",))
         account_id, session = await self._people.accept(body.token, body.password)
         entered = answer(AcceptAnswer(account_id), 201)
         self._sessions.enter(entered, session)

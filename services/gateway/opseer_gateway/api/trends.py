@@ -60,6 +60,7 @@ class TrendRoutes:
                 "Read older history in the background (twelve months of invoices)",
                 answers=RunAnswer,
                 status=202,
+                refuses=("SOURCE_NOT_SUPPORTED", "NOT_CONNECTED"),
             ),
         ]
 

@@ -20,8 +20,8 @@ class Definition(msgspec.Struct, frozen=True):
 class ChannelDefinitions(msgspec.Struct, frozen=True):
     """A channel: what its metrics mean, and what to know of its MRR movements.
 
-    `timezone` is the zone of its days where that is not to be chosen, `currencies` those
-    that it can be shown in where its provider converts.
+    `timezone` is the zone of its days where that is not to be chosen, `currencies`
+    those that it can be shown in where its provider converts.
     """
 
     source: Source

@@ -15,7 +15,8 @@ from opseer_common.errors import RefusedError
 DEFAULT_LIMIT: Final = 50
 LARGEST_LIMIT: Final = 100
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
-_CURSOR: Final = re.compile(r"[A-Za-z0-9_-]{8,600}", re.ASCII)
+CURSOR_FORM: Final = "[A-Za-z0-9_-]{8,600}"
+_CURSOR: Final = re.compile(CURSOR_FORM, re.ASCII)
 _SUM_BYTES: Final = 4
 
 

@@ -54,9 +54,9 @@ class BodyTimer:
 
 
 async def read_json(
-    request: web.Request, shape: type[T], *, raw: str | None = None
+    request: web.Request, shape: type[T], *, raw: tuple[str, ...] = ()
 ) -> T:
-    """Return the JSON body as `shape`; the field `raw` may have any character.
+    """Return the JSON body as `shape`; the fields `raw` may have any character.
 
     Raises RefusedError: UNSUPPORTED_MEDIA_TYPE, INVALID_JSON, DUPLICATE_FIELD,
     INVALID_TEXT, and UNKNOWN_FIELD, REQUIRED or TYPE where it does not fit.
@@ -71,7 +71,7 @@ async def read_json(
     return fit(parse(await request.read(), raw=raw), shape)
 
 
-def parse(body: bytes, *, raw: str | None = None) -> Any:
+def parse(body: bytes, *, raw: tuple[str, ...] = ()) -> Any:
     """Return the value of a JSON document. RefusedError as `read_json` says."""
     try:
         text = body.decode("utf-8", "strict")
@@ -85,8 +85,10 @@ def parse(body: bytes, *, raw: str | None = None) -> Any:
         )
     except (ValueError, RecursionError):
         raise _invalid("The body is not valid JSON.") from None
-    fields = value if isinstance(value, dict) else {}
-    _check_text({**fields, raw: None} if raw in fields else value)
+    if isinstance(value, dict):
+        _check_text({name: one for name, one in value.items() if name not in raw})
+    else:
+        _check_text(value)
     return value
 
 

@@ -6,7 +6,7 @@ import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from opseer_common.errors import ConfigError, RefusedError
 from opseer_gateway.web.problems import Handler
@@ -41,7 +41,12 @@ class Origins:
     async def middleware(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Refuse with MISDIRECTED_REQUEST (421) or FORBIDDEN_ORIGIN (403)."""
+        """Refuse with MISDIRECTED_REQUEST (421) or FORBIDDEN_ORIGIN (403).
+
+        HTTP before 1.0 has no hosts and is BAD_REQUEST.
+        """
+        if request.version < HttpVersion10:
+            raise RefusedError("BAD_REQUEST", "This is not HTTP as it is spoken here.")
         hosts = [request.host]
         if request.rel_url.absolute:
             hosts.append(request.rel_url.authority)
@@ -92,7 +97,8 @@ class Origins:
     def _is_ours(self, host: str) -> bool:
         """Return whether a Host header names us."""
         try:
-            name = urlsplit(f"//{host}").hostname
+            parts = urlsplit(f"//{host}")
+            name, _ = parts.hostname, parts.port
         except ValueError:
             return False
         if name is None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import msgspec
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from opseer_common.database import UNAVAILABLE
 from opseer_common.errors import RefusedError, TryLaterError
@@ -16,6 +16,7 @@ from opseer_gateway.domain.refusals import WaitError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_EXPECTATION_FAILED = 417
 _UNPROCESSABLE = 422
 STATUS: Mapping[str, int] = MappingProxyType(
     {
@@ -81,9 +82,14 @@ class Problem(msgspec.Struct, frozen=True):
     request_id: str
 
 
+def status_of(code: str) -> int:
+    """Return the status that a code is answered with."""
+    return STATUS.get(code, _UNPROCESSABLE)
+
+
 def problem(code: str, detail: str, request_id: str) -> web.Response:
     """Return the answer of a code."""
-    status = STATUS.get(code, _UNPROCESSABLE)
+    status = status_of(code)
     body = Problem(
         type="about:blank",
         title=code.replace("_", " ").capitalize(),
@@ -97,6 +103,21 @@ def problem(code: str, detail: str, request_id: str) -> web.Response:
         body=msgspec.json.encode(body),
         content_type="application/problem+json",
     )
+
+
+async def expectation(request: web.Request) -> web.Response | None:
+    """Tell a client that waits to go on (RFC 9110, 10.1.1), or that it can't: 417."""
+    if request.version < HttpVersion11:
+        return None
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # The answer itself has not begun.
+        request.writer.output_size = 0
+        return None
+    answer = problem("BAD_REQUEST", "Only 100-continue is expected.", uuid4().hex)
+    answer.set_status(_EXPECTATION_FAILED)
+    answer.force_close()
+    return answer
 
 
 def refusal(error: RefusedError, request_id: str) -> web.Response:

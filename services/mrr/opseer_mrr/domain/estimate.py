@@ -170,12 +170,8 @@ def _course(
     lines: Iterable[BilledLine], ended_at: int | None, policy: Policy
 ) -> Iterator[tuple[int, int]]:
     """Yield from when on a subscription is worth how much, ascending."""
-    by_item: dict[tuple[str, bool], list[BilledLine]] = {}
-    for line in lines:
-        if not line.usage or policy.metered != "exclude":
-            by_item.setdefault((line.item_id, line.usage), []).append(line)
     edges: dict[int, Fraction] = {}
-    for own in by_item.values():
+    for own in _by_item(lines, policy):
         for span in _joined(_cut([*_spans(own, policy)], ended_at)):
             edges[span.starts] = edges.get(span.starts, _ZERO) + span.monthly
             edges[span.ends] = edges.get(span.ends, _ZERO) - span.monthly
@@ -183,6 +179,39 @@ def _course(
     for at in sorted(edges):
         worth += edges[at]
         yield at, max(0, round_half_even(worth))
+
+
+def _by_item(
+    lines: Iterable[BilledLine], policy: Policy
+) -> Iterable[Sequence[BilledLine]]:
+    """Return the lines of each item, usage apart from what is licensed.
+
+    A proration that does not tell its item is of the only one that has its period.
+    """
+    found: dict[tuple[str, bool], list[BilledLine]] = {}
+    placed = []
+    for line in lines:
+        if not line.item_id:
+            placed.append(line)
+        elif not line.usage or policy.metered != "exclude":
+            found.setdefault((line.item_id, line.usage), []).append(line)
+    for line in placed:
+        own = [
+            rows
+            for (_, usage), rows in found.items()
+            if not usage and any(_holds(one, line) for one in rows)
+        ]
+        if len(own) == 1:
+            own[0].append(line)
+    return found.values()
+
+
+def _holds(period: BilledLine, part: BilledLine) -> bool:
+    """Tell whether a line is for the rest of the period of another one."""
+    return (
+        not period.proration
+        and period.starts < part.starts < (period.ends) == part.ends
+    )
 
 
 class _Span(NamedTuple):

@@ -34,6 +34,7 @@ from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
 from opseer_mrr.domain.snapshot import NO_RATE, settle
 from opseer_mrr.domain.standing import standing
 from opseer_mrr.domain.timeline import build_timelines
+from opseer_mrr.domain.words import standing_words
 
 MISSED_EVENT = "MISSED_EVENT"
 
@@ -228,8 +229,7 @@ def _words(state: Subscription | None, policy: Policy, at: int) -> tuple[str, ..
     if state is None:
         return ()
     stands = standing(state, policy, at)
-    end = () if stands == "counted" else (f"not counted: {stands}",)
-    return arithmetic(state, policy, at) + end
+    return arithmetic(state, policy, at) + standing_words(stands, state)
 
 
 def _category(before: int, after: int) -> str:

@@ -104,14 +104,17 @@ def _amounts(
     currency, items = subscription.currency, subscription.items
     amounts = [_licensed(item, currency, policy, at, trace) for item in items]
     for discount in applied(subscription, at):
+        left = None
         if in_force(discount, policy, at):
             _subtract(amounts, discount, subscription, policy)
-            if trace is not None:
-                left = sum(amounts, _ZERO)
-                trace.append(discount_words(discount, left, currency))
-    amounts = [
-        _without_tax(amount, item) for amount, item in zip(amounts, items, strict=True)
-    ]
+            left = sum(amounts, _ZERO)
+        if trace is not None:
+            trace.append(discount_words(discount, left, currency))
+    if any(item.inclusive_tax != "0" for item in items):
+        amounts = [_without_tax(*each) for each in zip(amounts, items, strict=True)]
+        if trace is not None:
+            left = sum(amounts, _ZERO)
+            trace.append(f"- taxes inside the price: {amount_words(left, currency)}")
     return amounts, [_used(item, policy, at, trace) for item in items]
 
 
@@ -147,23 +150,47 @@ def _licensed(
 
     0 for a metered item, and for one whose amount in `currency` is not known.
     """
-    if item.price.usage_type == "metered" or not _is_priced(item.price, currency):
+    price = item.price
+    if price.usage_type == "metered":
         return _ZERO
-    often = per_month(item.price, policy)
-    amounts = [interval_amount(item) * often]
+    if not _is_priced(price, currency):
+        if trace is not None:
+            trace.append(f"{price.nickname or price.id}: its price is not known")
+        return _ZERO
+    often = per_month(price, policy)
+    amount = interval_amount(item)
+    amounts = [amount * often]
     if trace is not None:
-        trace.append(item_words(item, amounts[0]))
+        how = _often_words(price, policy)
+        trace.append(item_words(item, amount, how, amounts[0]))
     for discount in item.discounts:
-        if in_force(discount, policy, at):
+        counts = in_force(discount, policy, at)
+        if counts:
             _reduce(amounts, [0], discount, currency, often)
-            if trace is not None:
-                trace.append(discount_words(discount, amounts[0], currency))
+        if trace is not None:
+            left = amounts[0] if counts else None
+            trace.append(discount_words(discount, left, currency))
     return amounts[0]
+
+
+def _often_words(price: Price, policy: Policy) -> str:
+    """Return how an amount per interval is brought to a month."""
+    factors = {"week": policy.week_factor, "day": policy.day_factor}
+    times = factors.get(price.interval)
+    months = _MONTHS_A_YEAR if price.interval == "year" else 1
+    parts = months * price.interval_count
+    words = "" if times is None else f" x {times}"
+    return words if parts == 1 else f"{words} / {parts}"
 
 
 def _used(item: Item, policy: Policy, at: int, trace: list[str] | None) -> Fraction:
     """Return what the newest invoice charged for a metered item, per month."""
-    if item.price.usage_type != "metered" or policy.metered == "exclude":
+    if item.price.usage_type != "metered":
+        return _ZERO
+    name = item.price.nickname or item.price.id
+    if policy.metered == "exclude":
+        if trace is not None:
+            trace.append(f"{name}: usage is not counted by this policy")
         return _ZERO
     charged = item.usage_amount or 0
     if item.usage:
@@ -172,7 +199,7 @@ def _used(item: Item, policy: Policy, at: int, trace: list[str] | None) -> Fract
     amount = charged * per_month(item.price, policy)
     if trace is not None:
         told = amount_words(amount, item.price.currency)
-        trace.append(f"+ usage {told} (last invoice)")
+        trace.append(f"+ {name}: usage of the last invoice, {told} per month")
     return amount
 
 

@@ -16,7 +16,14 @@ import msgspec
 
 from opseer_common.contracts.daily_report import DailyReport
 from opseer_common.contracts.message import Source
-from opseer_common.rendering import ENGLISH, Line, day_line, heading, lines
+from opseer_common.rendering import (
+    ENGLISH,
+    Line,
+    day_line,
+    footnotes,
+    heading,
+    lines,
+)
 from opseer_notifier.domain.report import titled
 
 Kind = Literal["daily", "weekly", "movement", "notice", "test"]
@@ -87,7 +94,11 @@ def daily_letter(
 def report_sections(report: DailyReport, locale: str = ENGLISH) -> tuple[Section, ...]:
     """Return a section per channel, its five metrics in their order."""
     return tuple(
-        Section(heading(channel, report), lines(channel, locale))
+        Section(
+            heading(channel, report),
+            lines(channel, locale),
+            " ".join(footnotes(msgspec.structs.replace(report, channels=(channel,)))),
+        )
         for channel in report.channels
     )
 

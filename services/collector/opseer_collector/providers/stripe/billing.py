@@ -25,6 +25,7 @@ from opseer_collector.providers.stripe.errors import (
 )
 from opseer_collector.providers.stripe.invoices import Invoices
 from opseer_collector.providers.stripe.items import fill
+from opseer_collector.providers.stripe.more_items import follow_items, shows_all
 from opseer_collector.providers.stripe.prices import (
     coupons_in,
     discount_index,
@@ -114,7 +115,7 @@ class Billing:
             except PermissionMissingError as error:
                 expand = self._less(expand, error)
         for row in rows:
-            await self._follow_items(row)
+            self.found.aside += await follow_items(self._client, self._reader, row)
         self.found.live, self.found.expand = rows, expand
         self.customers = {
             row["customer"]["id"]: row["customer"]
@@ -224,7 +225,10 @@ class Billing:
     async def normalised(self) -> Batch:
         """Return everything that was read, in the provider-neutral form."""
         found = self.found
-        fill(found.events, found.live)
+        gone = [row for row in _deleted(found.events) if not shows_all(row)]
+        for row in gone:
+            found.aside += await follow_items(self._client, self._reader, row)
+        fill(found.events, [*found.live, *gone])
         shown = [*found.live, *_objects(found.events)]
         invoices = Invoices(self._client, self._request.now)
         known = Known(
@@ -238,6 +242,9 @@ class Billing:
         for fields in found.live:
             with self._each_apart("subscriptions", fields):
                 subscriptions.append(subscription_from(fields, known))
+        words = self._reader.words
+        words.note("subscription_status", [one.status for one in subscriptions])
+        words.note("currency", [one.currency for one in subscriptions])
         found.live_whole = found.live_whole and not found.aside
         changes = self._changes(known, subscriptions)
         return Batch(
@@ -331,20 +338,6 @@ class Billing:
             rows.setdefault(fields["id"], fields)
         except (ShapeError, msgspec.DecodeError) as error:
             self.found.aside.append(put_aside(endpoint, bytes(raw), error))
-
-    async def _follow_items(self, row: Fields) -> None:
-        """Read the items of a subscription beyond the first page."""
-        items = row.get("items")
-        if not isinstance(items, dict) or items.get("has_more") is not True:
-            return
-        lines = await self._rows(
-            "subscription_items",
-            {"limit": _PLAIN_PAGE, "subscription": str(row["id"])},
-        )
-        if len(lines) >= len(items.get("data") or ()):
-            shown = {one["id"]: one for one in items["data"] if "id" in one}
-            items["data"] = [shown.get(line["id"], line) for line in lines]
-            items["has_more"] = False
 
     def _put_aside(
         self, endpoint: str, fields: Mapping[str, object], error: ShapeError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -11,13 +12,20 @@ from typing import Final, TypeVar
 import aiohttp
 import msgspec
 import structlog
+from aiohttp.abc import ResolveResult
+from typing_extensions import override
 
 from opseer_collector.domain.fetching import Key, ProviderAwayError
 from opseer_collector.providers.stripe.errors import UnreadableError, refusal
 from opseer_collector.providers.stripe.pace import Pacer
+from opseer_common.addresses import is_public
 
 VERSION: Final = "2025-08-27.basil"
 """The last version that shows coupons inline in lists (docs/decisions)."""
+PUBLIC_HOSTS: Final = frozenset(
+    {"api.stripe.com", "api.revenuecat.com", "api.polar.sh", "sandbox-api.polar.sh"}
+)
+"""Where the bases lead to unless an operator sets others (docs/SETTINGS.md)."""
 MAX_BODY: Final = 8 << 20
 _TRIES: Final = 6
 _RETRY_BUDGET: Final = 60
@@ -37,12 +45,32 @@ Params = Mapping[str, str | Sequence[str]]
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def open_session() -> aiohttp.ClientSession:
-    """Return the process's session: no cookies, no proxies, times limited."""
+class _Resolver(aiohttp.ThreadedResolver):
+    """Resolves names; the providers' own lead to public addresses or nowhere."""
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await super().resolve(host, port, family)
+        inside = not all(is_public(str(one["host"])) for one in found)
+        if inside and host in PUBLIC_HOSTS:
+            raise OSError("the name leads to a private address")
+        return found
+
+
+def open_session(
+    total: float = 30, sock_connect: float = 5, sock_read: float = 10
+) -> aiohttp.ClientSession:
+    """Return the process's session: no cookies, no proxies, times limited (seconds)."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=64, ttl_dns_cache=300),
+        connector=aiohttp.TCPConnector(
+            limit=64, ttl_dns_cache=300, resolver=_Resolver()
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=30, sock_connect=5, sock_read=10),
+        timeout=aiohttp.ClientTimeout(
+            total=total, sock_connect=sock_connect, sock_read=sock_read
+        ),
         trust_env=False,
         auto_decompress=True,
     )
@@ -169,7 +197,10 @@ def _judge(response: aiohttp.ClientResponse, body: bytes) -> None:
         if response.content_type != "application/json" or not body:
             raise _TryAgainError("no JSON")
         return
-    if status >= _SERVER_ERROR or status in _RETRIED:
+    advice = response.headers.get("Stripe-Should-Retry", "")
+    if status >= _SERVER_ERROR or status in _RETRIED or advice == "true":
+        if advice == "false" and status != _TOO_MANY:
+            raise ProviderAwayError(f"Stripe: HTTP {status}, not to be tried again.")
         asked = _retry_after(response.headers.get("Retry-After", ""))
         raise _TryAgainError(f"HTTP {status}", asked=asked)
     if status < 400:  # noqa: PLR2004 - HTTP's number

@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import aiohttp
 import msgspec
+import structlog
 
 from opseer_collector.domain.balance import BalanceReading
 from opseer_collector.domain.fetching import (
@@ -47,6 +48,7 @@ _FAST: Final = {"live": 50, "test": 20, "demo": 20}
 SLOW: Final = {"live": 8, "test": 4, "demo": 4}
 """Calls per second of daily rounds, and of whatever else nobody waits for."""
 _WHOLE: Final = 100
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -132,6 +134,8 @@ class _Fetch:
         await _all_at_once(
             *(self._connect(), self._others(newest)), *(one.read() for one in newest)
         )
+        if self._reader.words.unknown:
+            _log.warning("unknown words", **self._reader.words.told())
         if not self._billed.tiers.readable:
             self.permissions.known["prices"] = "missing"
         return Fetched(

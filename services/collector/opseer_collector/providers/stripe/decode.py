@@ -19,10 +19,12 @@ from opseer_collector.domain.records import (
 )
 from opseer_collector.providers.stripe.client import path_of
 from opseer_collector.providers.stripe.shapes import ShapeError, node
+from opseer_collector.providers.stripe.words import Words
 
 _CURRENCY = re.compile(r"[a-z]{3}")
 OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
 _DAY: Final = 86_400
+_NUL: Final = b"\\u0000"
 # Beyond any amount that Stripe takes, and sums of many still fit a bigint.
 _MOST: Final = 10**15
 _Minor = Annotated[int, msgspec.Meta(gt=-_MOST, lt=_MOST)]
@@ -108,10 +110,12 @@ class Reader:
         """Read rows of `livemode` that were created until a day after `now`."""
         self._latest = now + _DAY
         self._livemode = livemode
+        self.words = Words()
 
     def transaction(self, raw: msgspec.Raw) -> BalanceTransaction:
         """Read a balance transaction."""
         row = _ONE_TRANSACTION.decode(raw)
+        _check_page(raw, [row])
         self._check_all([row])
         return self._transactions([row])[0]
 
@@ -119,12 +123,16 @@ class Reader:
         self, page: Sequence[msgspec.Raw]
     ) -> tuple[list[BalanceTransaction], int]:
         """Read a page of good ones at once, and when the oldest was created."""
-        rows = _TRANSACTIONS.decode(_array(page))
+        body = _array(page)
+        rows = _TRANSACTIONS.decode(body)
+        _check_page(body, rows)
         return self._transactions(rows), self._check_all(rows)
 
     def _transactions(self, rows: list[_Transaction]) -> list[BalanceTransaction]:
         if any(row.net != row.amount - row.fee for row in rows):
             raise ShapeError("$.net", "amount minus fee")
+        self.words.note("reporting_category", [row.reporting_category for row in rows])
+        self.words.note("type", [row.type for row in rows])
         return [
             BalanceTransaction(
                 row.id,
@@ -145,17 +153,21 @@ class Reader:
     def charge(self, raw: msgspec.Raw) -> Charge:
         """Read a charge."""
         row = _ONE_CHARGE.decode(raw)
+        _check_page(raw, [row])
         self._check_all([row])
         return self._charges([row])[0]
 
     def charges(self, page: Sequence[msgspec.Raw]) -> tuple[list[Charge], int]:
         """Read a page of good ones at once, and when the oldest was created."""
-        rows = _CHARGES.decode(_array(page))
+        body = _array(page)
+        rows = _CHARGES.decode(body)
+        _check_page(body, rows)
         return self._charges(rows), self._check_all(rows)
 
     def _charges(self, rows: list[_Charge]) -> list[Charge]:
         for livemode in {row.livemode for row in rows}:
             self.check_mode(livemode)
+        self.words.note("charge_status", [row.status for row in rows])
         return [
             Charge(
                 row.id,
@@ -181,15 +193,21 @@ class Reader:
         self._check_dated(max(created))
         for code in {row.currency for row in rows}:
             _check_currency(code)
+        self.words.note("currency", [row.currency for row in rows])
         return oldest
 
     def dispute(self, raw: msgspec.Raw) -> Dispute:
         """Read a dispute."""
-        return self._dispute(_ONE_DISPUTE.decode(raw))
+        row = _ONE_DISPUTE.decode(raw)
+        _check_page(raw, [row])
+        return self._dispute(row)
 
     def disputes(self, page: Sequence[msgspec.Raw]) -> tuple[list[Dispute], int]:
         """Read a page of good ones at once, and when the oldest was created."""
-        rows = [self._dispute(row) for row in _DISPUTES.decode(_array(page))]
+        body = _array(page)
+        found = _DISPUTES.decode(body)
+        _check_page(body, found)
+        rows = [self._dispute(row) for row in found]
         return rows, min(row.created for row in rows)
 
     def _dispute(self, row: _Dispute) -> Dispute:
@@ -209,6 +227,7 @@ class Reader:
     def refund(self, raw: msgspec.Raw) -> Refund:
         """Read a refund."""
         row = _ONE_REFUND.decode(raw)
+        _check_page(raw, [row])
         self._check_dated(row.created)
         _check_currency(row.currency)
         return Refund(row.id, row.created, row.amount, row.currency, _id(row.charge))
@@ -216,7 +235,10 @@ class Reader:
     def plain(self, raw: msgspec.Raw) -> dict[str, Any]:
         """Read an object of the key's mode as it is; it has an id."""
         try:
-            fields = node(msgspec.json.decode(raw), "$")
+            decoded = msgspec.json.decode(raw)
+            if _NUL in bytes(raw):
+                decoded = _without_nul(decoded)
+            fields = node(decoded, "$")
         except RecursionError:
             raise ShapeError("$", "fewer levels") from None
         self.check_mode(fields.flag("livemode") if fields.has("livemode") else None)
@@ -245,6 +267,34 @@ class Reader:
 def _array(page: Sequence[msgspec.Raw]) -> bytes:
     """Return the JSON array of a page's rows."""
     return b"[" + b",".join(page) + b"]"
+
+
+def _check_page(
+    body: bytes | msgspec.Raw,
+    rows: Sequence[_Transaction | _Charge | _Dispute | _Refund],
+) -> None:
+    """Refuse rows that Postgres cannot store, and an id that several rows have."""
+    if len({row.id for row in rows}) < len(rows):
+        raise ShapeError("$.id", "an id of its own")
+    if _NUL not in bytes(body):
+        return
+    for row in rows:
+        for name in row.__struct_fields__:
+            value = getattr(row, name)
+            value = value.id if isinstance(value, _Identified) else value
+            if isinstance(value, str) and "\0" in value:
+                raise ShapeError(f"$.{name}", "a text without NUL")
+
+
+def _without_nul(value: Any) -> Any:
+    """Return a JSON value whose texts Postgres can store."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_without_nul(one) for one in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(one) for key, one in value.items()}
+    return value
 
 
 def _check_currency(code: str) -> None:
@@ -299,7 +349,7 @@ def put_aside(
     object_id = id_of(msgspec.Raw(raw)) or f"sha256:{digest.hexdigest()[:16]}"
     return Quarantined(
         endpoint=endpoint,
-        object_id=object_id[:200],
+        object_id=object_id.replace("\0", "")[:200],
         path=path,
         sha256=digest.digest(),
         since=since,

@@ -14,6 +14,7 @@ import msgspec
 from opseer_collector.domain.records import Batch, Quarantined, Window
 from opseer_collector.providers.stripe.client import Params, Place, StripeClient
 from opseer_collector.providers.stripe.decode import OLDEST, Reader, put_aside
+from opseer_collector.providers.stripe.more_items import follow_items
 from opseer_collector.providers.stripe.shapes import ShapeError
 from opseer_collector.providers.stripe.subscriptions import Known, subscription_from
 from opseer_collector.providers.stripe.tiers import Tiers
@@ -58,9 +59,11 @@ class Ended:
         aside: Sequence[Quarantined],
         _: Window | None,
     ) -> None:
+        unread = list(aside)
+        for fields in rows:
+            unread += await follow_items(self._client, self._reader, fields)
         known = Known(tiers=await self._tiers.of(rows))
         ended: list[Subscription] = []
-        unread = list(aside)
         for fields in rows:
             try:
                 ended.append(ended_from(subscription_from(fields, known)))

@@ -47,12 +47,14 @@ class _Lines:
         )
 
     def read(self, line: Node) -> InvoiceLine | None:
-        """Return a line; None for one of no subscription's item."""
-        parent = line.opt_node("parent")
-        details = parent and parent.opt_node("subscription_item_details")
-        where = details or line
+        """Return a line; None for one of no subscription's item.
+
+        A proration may not say which item it is of: its `item_id` is empty then.
+        """
+        where = _details(line)
+        proration = where.flag("proration")
         subscription = where.opt_reference("subscription") or _billed(self._invoice)
-        item = where.opt_reference("subscription_item")
+        item = where.opt_reference("subscription_item") or ("" if proration else None)
         period = line.opt_node("period")
         if subscription is None or item is None or period is None:
             return None
@@ -61,7 +63,6 @@ class _Lines:
             return None
         price_id, product_id = _price(line)
         interval, count = interval_of(starts, ends)
-        proration = where.flag("proration")
         return InvoiceLine(
             id=line.text("id"),
             invoice_id=self._invoice.text("id"),
@@ -104,6 +105,15 @@ def _durations(invoice: Node) -> Iterator[tuple[str, str]]:
         duration = coupon and coupon.opt_text("duration")
         if discount is not None and duration in _DURATIONS:
             yield discount.text("id"), duration
+
+
+def _details(line: Node) -> Node:
+    """Return where a line tells what it is of: itself, before basil."""
+    parent = line.opt_node("parent")
+    if parent is None:
+        return line
+    of_item = parent.opt_node("subscription_item_details")
+    return of_item or parent.opt_node("invoice_item_details") or line
 
 
 def _billed(invoice: Node) -> str | None:

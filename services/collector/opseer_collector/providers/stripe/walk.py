@@ -232,16 +232,18 @@ class Walk(Generic[T]):
         rows = []
         aside: list[Quarantined] = []
         when = [self._reader.created(raw) for raw in page]
+        known: dict[str | None, bytes] = {}
         for number, raw in enumerate(page):
             try:
+                _check_known(known, raw)
                 rows.append(self._listing.read(raw))
             except (ShapeError, msgspec.DecodeError) as error:
                 since, until = _around(when, number, part)
                 aside.append(
                     put_aside(self._listing.endpoint, bytes(raw), error, since, until)
                 )
-        known = [at for at in when if at is not None]
-        return _Page(rows, aside, min(known, default=None))
+        times = [at for at in when if at is not None]
+        return _Page(rows, aside, min(times, default=None))
 
     async def _lose(self, part: Part, error: UnreadableError) -> None:
         """Note that the rest of a part stays unknown."""
@@ -268,6 +270,12 @@ class Walk(Generic[T]):
         if last or now - self._told_at >= _TELL_SECONDS:
             self._told_at = now
             await self._told(*self._unread.covered())
+
+
+def _check_known(known: dict[str | None, bytes], raw: msgspec.Raw) -> None:
+    """Refuse a row that says something else than the one of its id before it."""
+    if known.setdefault(id_of(raw), bytes(raw)) != bytes(raw):
+        raise ShapeError("$.id", "an id of its own")
 
 
 def _around(when: list[int | None], number: int, part: Part) -> tuple[int, int]:

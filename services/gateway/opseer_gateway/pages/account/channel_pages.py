@@ -239,8 +239,10 @@ def _change_of(fields: Mapping[str, str], row: Integration) -> Change | None:
     change = Change(
         timezone=zone if zone and zone != row.timezone else msgspec.UNSET,
         settlement_currency=(
-            currency
-            if currency and currency != row.settlement_currency
+            # An emptied field asks for the currency that the provider settles in.
+            currency or None
+            if "settlement_currency" in fields
+            and currency != (row.settlement_currency or "")
             else msgspec.UNSET
         ),
         policy=preset if preset and preset != policy else msgspec.UNSET,

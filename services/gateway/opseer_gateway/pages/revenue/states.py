@@ -54,7 +54,7 @@ class Notice:
 
 def progress_words(found: Progress) -> str:
     """Return how far an open run is, in words."""
-    stage = STAGES.get(found.stage, found.stage.replace("_", " "))
+    stage = STAGES.get(found.stage, found.stage.replace("_", " ").capitalize())
     if not found.total:
         return f"{stage}…"
     left = "" if found.eta_s is None else f", about {found.eta_s} s left"
@@ -65,6 +65,7 @@ def notices(board: Board) -> list[Notice]:
     """Return what the user should know before reading the figures, worst first."""
     row = board.integration
     found = [*_refused(row), *_missing(row), *_flags(board)]
+    found += [Notice("info", one.detail, link=_fix(row)) for one in row.notices]
     if row.last_error is not None and row.state != "auth_failed":
         found.append(
             Notice(

@@ -18,11 +18,14 @@ _TEXT = 2_900
 _FIELDS = 10
 _BLOCKS = 45
 _TOTAL = 11_000
+_BRACKETS = str.maketrans({"<": "(", ">": ")"})
 
 
 def slack(letter: Letter) -> dict[str, Any]:
     """Return the body of the request; `text` is what a notification shows."""
-    header = {"type": "plain_text", "text": shortened(letter.title, _HEADER)}
+    # Nothing is parsed in a header; what looks like a command is none even so.
+    title = letter.title.translate(_BRACKETS)
+    header = {"type": "plain_text", "text": shortened(title, _HEADER)}
     blocks: list[dict[str, Any]] = [{"type": "header", "text": header}]
     if letter.subtitle:
         blocks.append(_context(escaped(letter.subtitle)))

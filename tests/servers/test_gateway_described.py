@@ -1,0 +1,74 @@
+"""The gateway answers what its OpenAPI document says: Schemathesis tries to show not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opseer_common.testing.gateway import Owner, RunningGateway
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,"
+    "response_headers_conformance,response_schema_conformance,ignored_auth"
+)
+STREAM = "/api/v1/integrations/{source}/progress"
+"""Left out: it has no end while a collection runs."""
+
+
+async def tried(
+    gateway: RunningGateway, owner: Owner, folder: Path, *options: str
+) -> dict[str, Any]:
+    """Run Schemathesis against the gateway and return its report."""
+    report = folder / "report.json"
+    program = Path(sys.executable).with_name("schemathesis")
+    running = await asyncio.create_subprocess_exec(
+        program,
+        "run",
+        f"{gateway.url}/api/v1/openapi.json",
+        f"--header=Authorization: Bearer {owner.token}",
+        f"--checks={CHECKS}",
+        f"--exclude-path={STREAM}",
+        "--report=json",
+        f"--report-json-path={report}",
+        *options,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await running.communicate()
+    print(said.decode())
+    assert running.returncode == 0, said.decode()
+    found: dict[str, Any] = json.loads(report.read_bytes())
+    return found
+
+
+def cases(report: dict[str, Any]) -> int:
+    """Return how many requests were made up and sent."""
+    found: int = report["test_cases"]["generated"]
+    return found
+
+
+async def test_no_undocumented_answer(
+    shared_gateway: RunningGateway, owner_of_own: Owner, tmp_path: Path
+) -> None:
+    """In 500 made-up requests there is no 5xx and no answer that is not described."""
+    options = ("--phases=fuzzing", "--max-examples=11", "--seed=1")
+    report = await tried(shared_gateway, owner_of_own, tmp_path, *options)
+    assert cases(report) >= 500
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(1800)
+async def test_no_undocumented_answer_in_10000(
+    shared_gateway: RunningGateway, owner_of_own: Owner, tmp_path: Path
+) -> None:
+    """Nor in 10,000, with every boundary that the document names among them."""
+    options = ("--phases=coverage,fuzzing", "--max-examples=200", "--seed=2")
+    report = await tried(shared_gateway, owner_of_own, tmp_path, *options)
+    assert cases(report) >= 10_000
