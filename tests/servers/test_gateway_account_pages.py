@@ -311,6 +311,17 @@ async def test_token_on_the_page(entered: Browser) -> None:
     assert asked.status == 401
 
 
+async def test_what_is_shown_once_stays(entered: Browser) -> None:
+    """No page that shows a secret or an error renews itself, not while collecting."""
+    await connect(entered)
+    assert '<meta http-equiv="refresh"' in await page_of(entered, ACCOUNT)
+    made = await entered.post(ACCOUNT, f"{ACCOUNT}/tokens/add", name="x", scope="read")
+    assert 'class="secret"' in made.text
+    refused = await connect(entered, "rk_" + "live_A")
+    for answer in (made, refused):
+        assert '<meta http-equiv="refresh"' not in answer.text
+
+
 async def test_api_page(entered: Browser) -> None:
     """Every operation of openapi.json stands on the page, for strangers as well."""
     document = (await entered.send("GET", "/api/v1/openapi.json")).json

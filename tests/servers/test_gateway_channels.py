@@ -204,6 +204,32 @@ async def test_what_the_provider_decides(gateway: RunningGateway, owner: Owner) 
         assert (answer.status, answer.code) == (422, code), change
 
 
+async def test_demo_data_of_every_channel(
+    gateway: RunningGateway, owner: Owner
+) -> None:
+    """Rule: each channel has demo data, which is told apart from a key's."""
+    for source in ("revenuecat", "polar"):
+        answer = await gateway.call("PUT", f"{path(source)}/demo", owner=owner)
+        assert answer.status == 201, answer.text
+        assert answer.json["environment"] == "demo"
+        assert answer.json["livemode"] is False
+
+
+async def test_what_each_figure_means(gateway: RunningGateway, owner: Owner) -> None:
+    """Rule: the definitions of all channels stand side by side."""
+    answer = await gateway.call("GET", "/api/v1/definitions", owner=owner)
+    channels = answer.json["channels"]
+    assert [one["source"] for one in channels] == ["stripe", "revenuecat", "polar"]
+    for channel in channels:
+        keys = [metric["key"] for metric in channel["metrics"]]
+        assert keys == ["mrr", "revenue", "orders", "new_subs", "churned"]
+    [_, revenuecat, polar] = channels
+    assert revenuecat["timezone"] == "UTC"
+    assert "trials count, too" in polar["metrics"][3]["caveats"]
+    sums = await gateway.call("GET", "/api/v1/mrr/plans?source=polar", owner=owner)
+    assert (sums.status, sums.code) == (422, "SOURCE_NOT_SUPPORTED")
+
+
 async def test_a_new_channel_has_the_days_of_stripe(
     gateway: RunningGateway, owner: Owner
 ) -> None:

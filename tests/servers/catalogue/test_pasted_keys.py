@@ -99,12 +99,12 @@ async def test_refused_keys(
     assert BODY not in written
 
 
-@pytest.mark.parametrize("pasted", [f" {LIVE} ", f"\t{LIVE}\n", f"{LIVE}\r\n"])
 async def test_7_space_around_a_key(
-    gateway: RunningGateway, owner_of_own: Owner, pasted: str
+    gateway: RunningGateway, owner_of_own: Owner
 ) -> None:
     """Space that came with the paste is trimmed; the key is taken."""
-    assert (await put(gateway, owner_of_own, api_key=pasted)).status == 201
+    for pasted, status in ((f" {LIVE} ", 201), (f"\t{LIVE}\r\n", 200)):
+        assert (await put(gateway, owner_of_own, api_key=pasted)).status == status
 
 
 async def test_20_one_mebibyte(gateway: RunningGateway, account: Owner) -> None:

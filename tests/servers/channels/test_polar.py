@@ -75,6 +75,7 @@ async def test_ninety_days(collector: ChannelCollector, company: Company) -> Non
     assert (row["complete"], row["failed_payments"]) == (True, None)
 
 
+@pytest.mark.deep
 async def test_days_of_another_zone(
     collector: ChannelCollector, company: Company
 ) -> None:
@@ -141,6 +142,7 @@ async def test_a_metric_without_a_value(
     assert "quarantine" in (await collector.connection(made))["flags"]
 
 
+@pytest.mark.deep
 async def test_what_passes_is_tried_again(
     collector: ChannelCollector, company: Company
 ) -> None:

@@ -58,6 +58,7 @@ async def test_ninety_days(collector: ChannelCollector, company: Company) -> Non
         assert today[name]["value"] == truth[TODAY][name]
 
 
+@pytest.mark.deep
 async def test_older_charts(collector: ChannelCollector, company: Company) -> None:
     """Rule: a row per period in milliseconds says the same, and that it is older."""
     await company.control("revenuecat/shape", {"rows": "v2", "unit": "ms"})
@@ -231,6 +232,21 @@ async def test_a_chart_that_stays_unreadable(
     assert (await collector.connection(made))["flags"] == set()
 
 
+async def test_an_overview_that_does_not_come(
+    collector: ChannelCollector, company: Company
+) -> None:
+    """Rule: days that were read are not held up by an overview that fails."""
+    fault = {"kind": "server_error", "count": 6, "path": "/metrics/overview"}
+    await company.control("revenuecat/faults", fault)
+    made = await collector.collect("revenuecat")
+    row = await collector.connection(made)
+    assert (row["state"], row["flags"]) == ("connected", {"partial", "quarantine"})
+    figures = await collector.figures(made)
+    truth = await company.truth("revenuecat", **ASKED)
+    assert closed(figures, "mrr") == told(truth, "mrr")
+    assert figures[TODAY]["active_subscriptions"]["reason"] == "QUARANTINE"
+
+
 async def test_what_passes_is_tried_again(
     collector: ChannelCollector, company: Company
 ) -> None:
@@ -268,10 +284,10 @@ async def test_a_revoked_key(collector: ChannelCollector, company: Company) -> N
     assert (await collector.connection(made))["state"] == "auth_failed"
 
 
-async def test_a_collector_that_is_killed(
+async def test_a_run_that_broke_off(
     collector: ChannelCollector, company: Company
 ) -> None:
-    """Rule: whoever goes on reads what is missing alone, and publishes all of it."""
+    """Rule: whoever goes on reads what is missing, and publishes all at once."""
     fault = {"kind": "server_error", "status": 500, "count": 6, "path": "_movement"}
     await company.control("revenuecat/faults", fault)
     made = await collector.collect("revenuecat")

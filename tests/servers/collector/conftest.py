@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from opseer_collector.actions import Collecting, Histories
+from opseer_collector.domain.fetching import Environment
 from opseer_collector.domain.work import Claim
 from opseer_collector.providers.stripe.client import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
@@ -45,6 +46,7 @@ class StripeCompany:
     ) -> None:
         """Open a company 130 days before now: of a seed, or as a script founds it."""
         self.now = datetime(2026, 11, 24, 15, 30, tzinfo=UTC)
+        self.scripted = script is not None
         epoch = (self.now - timedelta(days=130)).date()
         found = None if script is None else partial(script, epoch)
         self.simulation = Simulation(seed, epoch, 60, self.clock, found)
@@ -119,9 +121,8 @@ class Collector:
         self.rows = Rows(own)
         self.publisher = Publisher(own)
         self.told: list[CollectionProgressed] = []
-        provider = StripeProvider(
-            session, {"test": company.base}, rate=500, sleep=self._no_sleep
-        )
+        self.bases: dict[Environment, str] = {"test": company.base}
+        provider = StripeProvider(session, self.bases, rate=500, sleep=self._no_sleep)
         history = StripeHistory(
             session, {"test": company.base}, rate=500, sleep=self._no_sleep
         )

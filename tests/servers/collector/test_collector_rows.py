@@ -130,17 +130,31 @@ async def test_payments_tell_the_rates_of_other_money(
         ),
     )
     await publish(collector, claim, currencies=frozenset({"usd", "eur"}))
-    rows = await collector.sealed.fetch(
+    query = (
         "SELECT day, currency, net_revenue_minor, unconverted, reason"
         " FROM collector.revenue_daily_cache WHERE day BETWEEN '2026-11-19' AND"
         " '2026-11-20' ORDER BY day"
     )
+    rows = await collector.sealed.fetch(query)
     assert [tuple(row)[1:] for row in rows] == [
         ("usd", 0, '{"eur": 700}', "NO_RATE"),
         ("usd", 1650, "{}", None),
     ]
     [stored] = await collector.sealed.fetch("SELECT * FROM collector.fx_rate")
     assert (stored["origin"], stored["target"], stored["rate"]) == ("eur", "usd", rate)
+    # The user's own choice stands over what was found, and is computed without a call.
+    await collector.sealed.execute(
+        "UPDATE gateway.opseer_user_integration"
+        " SET settlement_currency = 'eur', settings_revision = settings_revision + 1"
+    )
+    assert await collector.connections.sweep(company.now) == 1
+    assert await collector.drive_all() == 1
+    rows = await collector.sealed.fetch(query)
+    assert [tuple(row)[1:] for row in rows] == [
+        ("eur", 700, "{}", None),
+        ("eur", 500, '{"usd": 1100}', "NO_RATE"),
+    ]
+    assert company.account.calls.total() == 0
 
 
 async def test_what_was_put_aside_marks_its_day_until_it_is_read(

@@ -68,6 +68,7 @@ class World:
         await self.planning.plan()
         await schedule.tell(self.notices, self.clock)
         await self.delivering.deliver()
+        await self.delivering.settled()
 
     async def connected(self, *, until: date = YESTERDAY) -> Connected:
         """Return a Stripe connection of a new account with ten days of figures."""

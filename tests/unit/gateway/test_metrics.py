@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from opseer_common.days import DayRange
-from opseer_gateway.domain.figures import MovementRow
+from opseer_gateway.domain.figures import MovementRow, rebases
 from opseer_gateway.domain.integrations import Known
 from opseer_gateway.domain.metrics import (
     Metrics,
@@ -190,3 +194,84 @@ def test_nothing_is_known_of_a_source_that_is_not_connected() -> None:
         reason="COLLECTING",
         reasons=dict.fromkeys(Rates.__struct_fields__, "COLLECTING"),
     )
+
+
+PAGE = (Path(__file__).parents[3] / "docs/MRR.md").read_text("utf-8")
+
+
+def examples(head: str) -> list[list[str]]:
+    """Return the cells of the table of docs/MRR.md that begins with `head`."""
+    _, _, rest = PAGE.partition(f"\n| {head} |\n")
+    rows = itertools.takewhile(lambda line: line.startswith("|"), rest.splitlines())
+    return [
+        [cell.strip(" `") for cell in line[1:-1].split("|")]
+        for line in rows
+        if set(line) != {"|", "-"}
+    ]
+
+
+def minor(text: str) -> int:
+    """Return cents."""
+    return int(Decimal(text) * 100)
+
+
+def told(rate: int | None, reasons: Mapping[str, str], name: str) -> str:
+    """Return a rate as the page writes it: its reason where there is none."""
+    return reasons[name] if rate is None else str(rate)
+
+
+def test_revenue_rates_are_those_of_the_page(connect: Connect) -> None:
+    """Rule: the worked examples of docs/MRR.md, "Rates"."""
+    rows = examples(
+        "MRR at the start | new | of it back | expansion | contraction | churned"
+        " | revenue churn | net | quick ratio"
+    )
+    assert len(rows) == 5
+    for cells in rows:
+        opening, new, back, expansion, contraction, churned = map(minor, cells[:6])
+        flows = (new, expansion, contraction, churned, back, 0)
+        closing = opening + new + expansion + contraction + churned
+        stored = StoredRange(
+            (row(0, closing, *flows),), (BASES[0],), stored=DayRange(FIRST, FIRST)
+        )
+        found = metrics(connect(), DayRange(FIRST, FIRST), "subscription", stored)
+        names = ("revenue_churn_rate", "net_revenue_churn_rate", "quick_ratio")
+        rates = [getattr(found.rates, name) for name in names]
+        assert [
+            told(rate, found.reasons, name)
+            for rate, name in zip(rates, names, strict=True)
+        ] == cells[6:]
+
+
+def test_customer_churn_is_that_of_the_page(connect: Connect) -> None:
+    """Rule: the same of customers."""
+    rows = examples("customers at the start | new | lost | customer churn")
+    assert len(rows) == 3
+    for cells in rows:
+        opening, new, lost = map(int, cells[:3])
+        stored = StoredRange(
+            (row(0, 0, 0, 0, 0, 0, 0, 0),),
+            (basis(0, (opening + new - lost, new, lost)),),
+            stored=DayRange(FIRST, FIRST),
+        )
+        found = metrics(connect(), DayRange(FIRST, FIRST), "subscription", stored)
+        rate = found.rates.customer_churn_rate
+        assert told(rate, found.reasons, "customer_churn_rate") == cells[3]
+
+
+def test_rebases_are_those_of_the_page() -> None:
+    """Rule: the worked example of docs/MRR.md, "Re-basing"."""
+    rows = examples("day | net | FX | snapshot | rebase")
+    moved = [
+        MovementRow(
+            date.fromisoformat(day),
+            net=minor(net),
+            fx=minor(fx),
+            snapshot=minor(snapshot),
+        )
+        for day, net, fx, snapshot, _ in rows
+    ]
+    days = DayRange(moved[0].date, moved[-1].date)
+    assert [(one.date, one.amount) for one in rebases(moved, days)] == [
+        (date.fromisoformat(cells[0]), minor(cells[4])) for cells in rows if cells[4]
+    ]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+from opseer_collector.domain.history import interval_of
 from opseer_common.days import DayRange, zone
 from opseer_mrr.domain.estimate import BilledLine, Estimate, EstimatedDay, backdated
 from opseer_mrr.domain.policy import PRESETS
@@ -25,7 +30,7 @@ def at(day: str) -> int:
 
 def billed(starts: str, ends: str, amount: int, **fields: Any) -> BilledLine:
     """Return a line of a month, billed as it starts."""
-    given = {
+    given: dict[str, Any] = {
         "item_id": "si_1",
         "currency": "usd",
         "off": NOBODY,
@@ -141,3 +146,46 @@ def test_currencies_are_converted_and_revalued() -> None:
         third + timedelta(days=1), 0, 0, 0, 0, fx=100, snapshot=1_200, subscriptions=1
     )
     assert estimate.rows("usd", RateTable()) == ((), "NO_RATE")
+
+
+PAGE = (Path(__file__).parents[3] / "docs/MRR.md").read_text("utf-8")
+LINE = re.compile(
+    r"(?P<usage>usage )?(?P<amount>-?[\d.]+)(?: less (?P<off>[\d.]+) (?P<long>\w+))?"
+    r" for (?P<rest>the rest )?(?P<starts>[\d-]{10}) to (?P<ends>[\d-]{10})"
+)
+
+
+def line_of(phrase: str) -> BilledLine:
+    """Return the line that the page writes as "29.00 for 2026-06-15 to 2026-07-15"."""
+    said = LINE.fullmatch(phrase)
+    assert said is not None, phrase
+    starts, ends = said["starts"], said["ends"]
+    interval, count = interval_of(at(starts), at(ends))
+    off = dict(NOBODY)
+    if said["long"]:
+        off[said["long"]] = int(Decimal(said["off"]) * 100)
+    return billed(
+        starts,
+        ends,
+        int(Decimal(said["amount"]) * 100),
+        off=off,
+        billed=at(ends if said["usage"] else starts),
+        interval=interval,
+        interval_count=count,
+        usage=bool(said["usage"]),
+        proration=bool(said["rest"]),
+    )
+
+
+def test_the_page_s_examples() -> None:
+    """Rule: the worked examples of docs/MRR.md, "Older history"."""
+    _, _, rest = PAGE.partition("\n| billed | at the end of | MRR |\n")
+    table = itertools.takewhile(lambda line: line.startswith("|"), rest.splitlines())
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in table][1:]
+    assert len(rows) == 10
+    for phrases, day, mrr in rows:
+        last = date.fromisoformat(day)
+        estimate = Estimate(DayRange(last, last), zone("UTC"), PRESETS["opseer"])
+        estimate.add("sub_1", [line_of(one) for one in phrases.split("; ")], None)
+        found, _ = estimate.rows("usd", RateTable())
+        assert sum(row.snapshot for row in found) == int(Decimal(mrr) * 100), phrases

@@ -177,7 +177,8 @@ class Reported:
     `names` are all that it may have, those in `optional` only where there are rows of
     them, those in `now` for the last day alone. `projects` are those that were asked
     for, `timezone` is that of its days and `currency` that of its money. `notices` are
-    about the connection as a whole.
+    about the connection as a whole. `whole` where every day of the window was read,
+    because the provider changes days that are over.
     """
 
     names: Mapping[str, Told]
@@ -187,6 +188,7 @@ class Reported:
     optional: frozenset[str] = frozenset()
     now: frozenset[str] = frozenset()
     notices: frozenset[str] = frozenset()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

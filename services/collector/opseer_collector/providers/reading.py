@@ -31,6 +31,8 @@ _RETRIED: Final = frozenset({408, 409, 423, 425, 429})
 _SERVER_ERROR: Final = 500
 _OK: Final = 200
 _CHUNK: Final = 1 << 16
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=5, sock_read=45)
+"""Figures are computed while we wait: that takes ten seconds and more."""
 _log = structlog.get_logger()
 
 T = TypeVar("T")
@@ -185,6 +187,7 @@ class JsonReader:
                     "Accept": "application/json",
                 },
                 allow_redirects=False,
+                timeout=_TIMEOUT,
             ) as response:
                 body = await _body(response)
                 self._minutes[place.domain].heed(self._dialect.limit(response.headers))

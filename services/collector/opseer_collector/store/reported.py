@@ -22,7 +22,10 @@ from opseer_common.days import DayRange, day_of, zone
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What was published: the days, and whether one that was complete has changed."""
+    """What was published: the days, and whether older ones have to be read again.
+
+    That is where one that was complete has changed, and not all of them were read.
+    """
 
     days: DayRange
     drifted: bool
@@ -74,7 +77,7 @@ class ReportedFigures:
         drifted = await self._figures.replace(
             days, tz, daily_rows(figures), reported.currency, reading.as_of
         )
-        return Published(days, drifted)
+        return Published(days, drifted and not reported.whole)
 
     async def _clean(
         self,
@@ -103,7 +106,8 @@ class ReportedFigures:
             WHERE {OF} AND fence < $4 AND name = ANY($5::text[])
               AND day >= (to_timestamp($6) AT TIME ZONE $7)::date
             """,  # noqa: S608 - a constant
-            *(*self._of, first_fence, read, reading.span.since, reported.timezone),
+            *(*self._of, first_fence, read),
+            *(0 if reported.whole else reading.span.since, reported.timezone),
         )
 
     async def _metrics(self, days: DayRange) -> list[ProjectMetric]:

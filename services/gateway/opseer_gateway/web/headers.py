@@ -25,6 +25,7 @@ ALWAYS: Mapping[str, str] = MappingProxyType(
         "Server": "opseer",
     }
 )
+_FIRST: Final = next(iter(ALWAYS))
 _HSTS: Final = "max-age=31536000; includeSubDomains"
 
 
@@ -37,7 +38,8 @@ class Headers:
 
     async def add(self, request: web.Request, answer: web.StreamResponse) -> None:
         """Add what is missing."""
-        answer.headers.update(ALWAYS)
+        if _FIRST not in answer.headers:  # else it is an answer that was kept
+            answer.headers.update(ALWAYS)
         answer.headers.setdefault("Cache-Control", "no-store")
         if self._secure:
             answer.headers["Strict-Transport-Security"] = _HSTS

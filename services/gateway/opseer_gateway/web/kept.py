@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.visitors import Visitor
+from opseer_gateway.web.headers import ALWAYS
 from opseer_gateway.web.problems import REQUEST_ID, Handler
 from opseer_gateway.web.routes import Route
 from opseer_gateway.web.sessions import Sessions
@@ -95,7 +97,7 @@ class Kept:
         until, found = self._repeats.get(_print(request), (0.0, None))
         if found is None or until < self._now():
             return await handler(request)
-        request[REQUEST_ID] = uuid4().hex
+        request[REQUEST_ID] = secrets.token_hex(16)
         return _response(request, found)
 
     @web.middleware
@@ -163,15 +165,14 @@ class Kept:
         if not isinstance(body, bytes) or len(body) > _LARGEST:
             return None
         etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-        headers = CIMultiDict(made.headers)
-        headers["ETag"] = etag
+        headers = CIMultiDict({**made.headers, "ETag": etag, **ALWAYS})
         kept = _Answer(
             tag=tag,
             until=self._now() + LONGEST_SECONDS,
             body=body,
             etag=etag,
             headers=headers,
-            short=CIMultiDict({"ETag": etag}),
+            short=CIMultiDict({"ETag": etag, **ALWAYS}),
         )
         self._drop(key)
         self._answers[key] = kept

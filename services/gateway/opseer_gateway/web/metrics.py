@@ -41,6 +41,7 @@ class Metrics:
             registry=self._registry,
             buckets=_SECONDS,
         )
+        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._unsaid = Gauge(
             "opseer_outbox_messages",
             "Messages that wait for the bus.",
@@ -57,11 +58,23 @@ class Metrics:
         resource = request.match_info.route.resource
         route = _UNKNOWN if resource is None else resource.canonical
         method = request.method if resource is not None else _UNKNOWN
-        self._requests.labels(method, route, str(answer.status)).inc()
+        requests, seconds = self._of(method, route, answer.status)
+        requests.inc()
         # A stream takes as long as its reader wants.
         if isinstance(answer, web.Response):
-            self._seconds.labels(route).observe(time.perf_counter() - began)
+            seconds.observe(time.perf_counter() - began)
         return answer
+
+    def _of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Return what counts such requests; finding it by labels takes its time."""
+        key = method, route, status
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = (
+                self._requests.labels(method, route, str(status)),
+                self._seconds.labels(route),
+            )
+        return found
 
     def text(self, unsaid: int) -> bytes:
         """Return everything; `unsaid` messages wait in the outbox."""

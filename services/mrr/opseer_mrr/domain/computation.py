@@ -10,7 +10,7 @@ computed, the oldest day is marked, and the reconciliation says by how much.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -30,6 +30,7 @@ from opseer_mrr.domain.movements import MISSED_EVENT, compute_movements
 from opseer_mrr.domain.plans import PlanRow, compute_plans
 from opseer_mrr.domain.policy import Policy, policy_from
 from opseer_mrr.domain.rates import RateTable
+from opseer_mrr.domain.recall import Endings, endings, recalled
 from opseer_mrr.domain.reconciliation import Closing, Reconciliation, reconcile
 from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
 from opseer_mrr.domain.snapshot import Snapshot, compute_snapshot
@@ -79,13 +80,15 @@ class Stored:
     now, None where there is no row; `settings_revision` what it was made under.
     `closed` is (day, minor units, currency) of the newest day that was over by then;
     `holdings` are what each subscription was worth at its end, None where that was not
-    kept. `past_customers` had MRR before the oldest day.
+    kept; `endings` the discounts that were seen. `past_customers` had MRR before the
+    oldest day.
     """
 
     settings_revision: int | None = None
     seam: tuple[int, str] | None = None
     closed: tuple[date, int, str] | None = None
     holdings: Mapping[str, Holding] | None = None
+    endings: Endings = field(default_factory=dict)
     past_customers: frozenset[str] = frozenset()
 
 
@@ -120,7 +123,8 @@ class Figures:
     `snapshot` and `plans` are today's; amounts are unknown where snapshot is None.
     `movements` are (grain, row), ascending. `unmoved` is today's snapshot where only
     that is known, because Events could not be read. `basis` tells who paid on the days.
-    `holdings` are what each subscription was worth at the end of yesterday.
+    `holdings` are what each subscription was worth at the end of yesterday, `endings`
+    the discounts with an end.
     """
 
     days: DayRange
@@ -134,6 +138,7 @@ class Figures:
     reconciliation: Reconciliation | None = None
     basis: tuple[DayBasis, ...] = ()
     holdings: Mapping[str, Holding] | None = None
+    endings: Endings = field(default_factory=dict)
 
 
 def window(as_of: datetime, tz: ZoneInfo) -> DayRange:
@@ -157,11 +162,10 @@ def compute(inputs: Inputs) -> Figures | None:
         [msgspec.json.decode(c, type=SubscriptionChange) for c in inputs.changes],
         ended,
     )
-    live = dated(
-        [msgspec.json.decode(s, type=Subscription) for s in inputs.subscriptions],
-        changes,
-        int(inputs.as_of.timestamp()),
-    )
+    now = int(inputs.as_of.timestamp())
+    live = [msgspec.json.decode(s, type=Subscription) for s in inputs.subscriptions]
+    live, changes = recalled(live, changes, inputs.stored.endings, now)
+    live = dated(live, changes, now)
     under = (policy, inputs.settlement, rates)
     snapshot = compute_snapshot(live, *under, inputs.as_of, tz)
     figures = Figures(
@@ -193,6 +197,7 @@ def compute(inputs: Inputs) -> Figures | None:
     figures = replace(
         figures,
         holdings=moved.closings[today - ONE_DAY],
+        endings=endings(live, inputs.stored.endings, start),
         reconciliation=_reconciled(inputs, moved, rates),
     )
     return _with_basis(figures, paying)

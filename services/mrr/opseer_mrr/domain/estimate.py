@@ -189,13 +189,13 @@ def _by_item(
     A proration that does not tell its item is of the only one that has its period.
     """
     found: dict[tuple[str, bool], list[BilledLine]] = {}
-    placed = []
+    unplaced = []
     for line in lines:
         if not line.item_id:
-            placed.append(line)
+            unplaced.append(line)
         elif not line.usage or policy.metered != "exclude":
             found.setdefault((line.item_id, line.usage), []).append(line)
-    for line in placed:
+    for line in unplaced:
         own = [
             rows
             for (_, usage), rows in found.items()
@@ -208,10 +208,9 @@ def _by_item(
 
 def _holds(period: BilledLine, part: BilledLine) -> bool:
     """Tell whether a line is for the rest of the period of another one."""
-    return (
-        not period.proration
-        and period.starts < part.starts < (period.ends) == part.ends
-    )
+    if period.proration or period.ends != part.ends:
+        return False
+    return period.starts < part.starts < period.ends
 
 
 class _Span(NamedTuple):

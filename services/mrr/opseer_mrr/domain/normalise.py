@@ -157,16 +157,15 @@ def _licensed(
         if trace is not None:
             trace.append(f"{price.nickname or price.id}: its price is not known")
         return _ZERO
-    often = per_month(price, policy)
-    amount = interval_amount(item)
-    amounts = [amount * often]
+    factors = policy.week_factor, policy.day_factor
+    amounts = [_monthly(price, item.quantity, *factors)]
     if trace is not None:
         how = _often_words(price, policy)
-        trace.append(item_words(item, amount, how, amounts[0]))
+        trace.append(item_words(item, interval_amount(item), how, amounts[0]))
     for discount in item.discounts:
         counts = in_force(discount, policy, at)
         if counts:
-            _reduce(amounts, [0], discount, currency, often)
+            _reduce(amounts, [0], discount, currency, per_month(price, policy))
         if trace is not None:
             left = amounts[0] if counts else None
             trace.append(discount_words(discount, left, currency))
@@ -203,10 +202,20 @@ def _used(item: Item, policy: Policy, at: int, trace: list[str] | None) -> Fract
     return amount
 
 
+@lru_cache(maxsize=4096)
+def _monthly(price: Price, quantity: int | None, week: str, day: str) -> Fraction:
+    """Return what a quantity costs per month."""
+    often = _per_month(price.interval, price.interval_count, week, day)
+    return _interval_amount(price, quantity) * often
+
+
 def interval_amount(item: Item) -> Fraction:
     """Return what an item costs per interval: the quantity at its price or tiers."""
-    quantity = 1 if item.quantity is None else item.quantity
-    price = item.price
+    return _interval_amount(item.price, item.quantity)
+
+
+def _interval_amount(price: Price, quantity: int | None) -> Fraction:
+    quantity = 1 if quantity is None else quantity
     if price.billing_scheme == "tiered":
         return _tiered(price, quantity)
     if price.divide_by is not None:

@@ -25,8 +25,7 @@ from opseer_mrr.domain.computation import (
     Stored,
     window,
 )
-from opseer_mrr.domain.holdings import Holding
-from opseer_mrr.store.rows import OF, OWN, of, replace
+from opseer_mrr.store.rows import OF, OWN, Standing, of, replace
 
 SCHEMA = "mrr"
 
@@ -69,7 +68,7 @@ _CLOSED = f"""
     ORDER BY day DESC LIMIT 1
 """  # noqa: S608 - constants
 _STANDING = f"""
-    SELECT subscriptions FROM mrr.standing WHERE {OF} AND day = $4
+    SELECT day, subscriptions FROM mrr.standing WHERE {OF}
 """  # noqa: S608 - constants
 _PAST_CUSTOMERS = f"""
     SELECT DISTINCT customer_id FROM mrr.movement_change
@@ -97,7 +96,7 @@ _GONE = """
     WHERE i.account_id IS NULL
 """
 
-_HOLDINGS = msgspec.json.Decoder(dict[str, Holding])
+_KEPT = msgspec.json.Decoder(Standing)
 
 
 class PostgresStore:
@@ -121,9 +120,9 @@ class PostgresStore:
             first = window(row["last_collected_at"], zone(row["timezone"])).first
             seam = await connection.fetchrow(_SEAM, *own, first)
             closed = await connection.fetchrow(_CLOSED, *own)
-            standing = None
-            if closed is not None:
-                standing = await connection.fetchval(_STANDING, *own, closed["day"])
+            row_kept = await connection.fetchrow(_STANDING, *own)
+            kept = _KEPT.decode(row_kept["subscriptions"]) if row_kept else Standing()
+            is_closed = closed and row_kept and row_kept["day"] == closed["day"]
             past = await connection.fetch(_PAST_CUSTOMERS, *own, first)
             return Inputs(
                 key=key,
@@ -151,7 +150,8 @@ class PostgresStore:
                     else computed["settings_revision"],
                     seam=None if seam is None else tuple(seam),
                     closed=None if closed is None else tuple(closed),
-                    holdings=None if standing is None else _HOLDINGS.decode(standing),
+                    holdings=kept.held if is_closed else None,
+                    endings=kept.ending,
                     past_customers=frozenset(one["customer_id"] for one in past),
                 ),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 import msgspec
@@ -15,8 +15,10 @@ from opseer_mrr.domain.computation import (
     Figures,
     Inputs,
 )
+from opseer_mrr.domain.holdings import Holding
 from opseer_mrr.domain.plans import PlanRow
 from opseer_mrr.domain.policy import VERSION
+from opseer_mrr.domain.recall import Endings
 from opseer_mrr.domain.rows import MovementChange
 
 OF = "account_id = $1 AND source = $2 AND connection_id = $3"
@@ -33,6 +35,14 @@ OWN = (
     "computed",
 )
 """Every table with rows of a connection."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What is kept for the next computation, by subscription id."""
+
+    held: Mapping[str, Holding] = {}
+    ending: Endings = {}
+
 
 _INSERT_SNAPSHOT = """
     INSERT INTO mrr.snapshot (account_id, source, connection_id, day, currency,
@@ -152,8 +162,8 @@ async def _reconcile(connection: Connection, inputs: Inputs, figures: Figures) -
         )
     if figures.holdings is not None:
         yesterday = figures.days.last - ONE_DAY
-        held = _json(figures.holdings)
-        await connection.execute(_UPSERT_STANDING, *own, yesterday, held)
+        kept = Standing(held=figures.holdings, ending=figures.endings)
+        await connection.execute(_UPSERT_STANDING, *own, yesterday, _json(kept))
 
 
 def _snapshot_values(inputs: Inputs, figures: Figures) -> tuple[object, ...]:

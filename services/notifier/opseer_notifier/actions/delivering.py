@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -31,10 +31,13 @@ from opseer_notifier.domain.parcel import Parcel
 from opseer_notifier.domain.report import report
 
 _BATCH: Final = 500
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 128
+_TOGETHER: Final = 32
+"""How many are claimed in one transaction."""
 _ATTEMPT_SECONDS: Final = 45.0
 """Below the lease of an attempt, so that nobody takes it over meanwhile."""
 _GRACE_SECONDS: Final = 4.0
+_PATIENCE_SECONDS: Final = (0.2, 1.0, 3.0)
 _JITTER: Final = 10
 _log = structlog.get_logger()
 
@@ -47,9 +50,9 @@ class Store(Protocol):
         ...
 
     async def claim(
-        self, account_id: UUID, delivery_id: UUID, now: datetime
-    ) -> Delivery | None:
-        """Take a delivery for one attempt; None where there is nothing to send."""
+        self, wanted: Sequence[tuple[UUID, UUID]], now: datetime
+    ) -> list[Delivery]:
+        """Take deliveries for one attempt each; those that may be sent."""
         ...
 
     async def record(self, delivery: Delivery, verdict: Verdict, now: datetime) -> bool:
@@ -100,23 +103,38 @@ class Delivering:
         self._senders = senders
         self._clock = clock
         self._url = url
-        self._open: set[asyncio.Task[bool]] = set()
+        self._open: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def deliver(self) -> int:
-        """Send everything that is due; return how many attempts were made."""
+        """Begin to send everything that is due; return how many attempts began.
+
+        An attempt that takes long keeps nothing but its own place.
+        """
         due = await self._store.due(self._clock(), _BATCH)
         # Processes that look at the same moment start at different ends.
         random.shuffle(due)
-        slots = asyncio.Semaphore(_AT_ONCE)
-        tasks: list[asyncio.Task[bool]] = []
-        for account_id, delivery_id in due:
-            await slots.acquire()
-            task = asyncio.create_task(self._quietly(account_id, delivery_id))
-            task.add_done_callback(lambda _: slots.release())
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
-            tasks.append(task)
-        return sum(await asyncio.gather(*tasks))
+        begun = 0
+        while due:
+            count = await self._places(len(due))
+            wanted, due = due[:count], due[count:]
+            try:
+                claimed = await self._store.claim(wanted, self._clock())
+            except BaseException:
+                self._free(count)
+                raise
+            self._free(count - len(claimed))
+            for delivery in claimed:
+                task = asyncio.create_task(self._quietly(delivery))
+                self._open.add(task)
+                task.add_done_callback(self._ended)
+            begun += len(claimed)
+        return begun
+
+    async def settled(self) -> None:
+        """Wait until every attempt that began is over."""
+        while self._open:
+            await asyncio.wait(self._open)
 
     async def close(self) -> None:
         """Let what is on its way arrive, for some seconds."""
@@ -126,24 +144,47 @@ class Delivering:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
-    async def one(self, account_id: UUID, delivery_id: UUID) -> bool:
-        """Make one attempt at one delivery; False where there is nothing to send."""
-        delivery = await self._store.claim(account_id, delivery_id, self._clock())
-        if delivery is None:
-            return False
+    async def _places(self, wanted: int) -> int:
+        """Take at least one of the places for attempts, at most `wanted`."""
+        await self._slots.acquire()
+        taken = 1
+        while taken < min(wanted, _TOGETHER) and not self._slots.locked():
+            await self._slots.acquire()
+            taken += 1
+        return taken
+
+    def _free(self, places: int) -> None:
+        for _ in range(places):
+            self._slots.release()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        self._free(1)
+
+    async def _quietly(self, delivery: Delivery) -> None:
+        """Make an attempt; one that fails must not stop the others."""
+        try:
+            await self._one(delivery)
+        except LATER as error:
+            _log.warning("not written down", error=type(error).__name__)
+        except Exception:  # noqa: BLE001 - see above
+            _log.exception("not delivered", delivery=str(delivery.delivery_id))
+
+    async def _one(self, delivery: Delivery) -> None:
+        """Make one attempt and write down what came of it."""
         try:
             outcome = await self._attempt(delivery)
         except Exception:  # noqa: BLE001 - a fault of ours ends this delivery alone
-            _log.exception("attempt failed", delivery=str(delivery_id))
+            _log.exception("attempt failed", delivery=str(delivery.delivery_id))
             outcome = Unknown("INTERNAL_ERROR", "Something went wrong here.")
         now = self._clock()
         jitter = random.randrange(_JITTER)  # noqa: S311 - spreads retries
         verdict = judge(outcome, delivery.channel, delivery.attempts, now, jitter)
-        written = await self._store.record(delivery, verdict, now)
+        written = await self._record(delivery, verdict, now)
         _log.info(
             "delivery",
-            account=str(account_id),
-            delivery=str(delivery_id),
+            account=str(delivery.account_id),
+            delivery=str(delivery.delivery_id),
             channel=delivery.channel,
             kind=delivery.kind,
             attempt=delivery.attempts,
@@ -151,17 +192,17 @@ class Delivering:
             code=verdict.code,
             written=written,
         )
-        return True
 
-    async def _quietly(self, account_id: UUID, delivery_id: UUID) -> bool:
-        """Make an attempt; one that fails must not stop the others."""
-        try:
-            return await self.one(account_id, delivery_id)
-        except LATER as error:
-            _log.warning("delivered later", error=type(error).__name__)
-        except Exception:  # noqa: BLE001 - see above
-            _log.exception("not delivered", delivery=str(delivery_id))
-        return False
+    async def _record(
+        self, delivery: Delivery, verdict: Verdict, now: datetime
+    ) -> bool:
+        """Write it down, again and again while the database is away for a moment."""
+        for delay in _PATIENCE_SECONDS:
+            try:
+                return await self._store.record(delivery, verdict, now)
+            except LATER:
+                await asyncio.sleep(delay)
+        return await self._store.record(delivery, verdict, now)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         """Open the address and send the letter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -10,7 +11,13 @@ import msgspec
 
 from opseer_common.contracts import ReportDelivered, Source
 from opseer_common.contracts.daily_report import DailyReport
-from opseer_common.database import Connection, Database, Row
+from opseer_common.database import (
+    Connection,
+    Database,
+    Row,
+    commit_lazily,
+    work_for,
+)
 from opseer_common.outbox import say
 from opseer_notifier.domain.delivering import Delivery, is_ready
 from opseer_notifier.domain.notices import Notice
@@ -81,30 +88,37 @@ class DeliveryStore:
         return [(row["account_id"], row["delivery_id"]) for row in rows]
 
     async def claim(
-        self, account_id: UUID, delivery_id: UUID, now: datetime
-    ) -> Delivery | None:
-        """Take a delivery for one attempt, until the lease is over.
+        self, wanted: Sequence[tuple[UUID, UUID]], now: datetime
+    ) -> list[Delivery]:
+        """Take deliveries for one attempt each, until the lease is over.
 
-        None where there is nothing to send: another process has it, its day is still
-        waited for, its destination is gone or disabled, or an attempt whose process
-        died may have sent it already.
+        All in one transaction, which is on disk before anything is sent. Left out is
+        what must not be sent: another process has it, its day is still waited for, its
+        destination is gone or disabled, or an attempt whose process died may have sent
+        it already.
         """
-        async with self._database.transaction(account_id) as connection:
-            row = await connection.fetchrow(_LOCK, account_id, delivery_id, now)
-            if row is None or await _ends_unsent(connection, row):
-                return None
-            reports = await _reports(connection, row)
-            if await _waits(connection, row, reports, now):
-                return None
-            await connection.execute(_CLAIM, account_id, delivery_id, now + LEASE)
-        return _delivery(row, reports)
+        claimed = []
+        async with self._database.transaction() as connection:
+            for account_id, delivery_id in wanted:
+                await work_for(connection, account_id)
+                row = await connection.fetchrow(_LOCK, account_id, delivery_id, now)
+                if row is None or await _ends_unsent(connection, row):
+                    continue
+                reports = await _reports(connection, row)
+                if await _waits(connection, row, reports, now):
+                    continue
+                await connection.execute(_CLAIM, account_id, delivery_id, now + LEASE)
+                claimed.append(_delivery(row, reports))
+        return claimed
 
     async def record(self, delivery: Delivery, verdict: Verdict, now: datetime) -> bool:
         """Write down what came of an attempt, and tell whom it concerns.
 
-        False where the lease was lost: then somebody else has judged the delivery.
+        False where the lease was lost: then somebody else has judged the delivery. A
+        verdict that a crash undoes is one that was never written: see `claim`.
         """
         async with self._database.transaction(delivery.account_id) as connection:
+            await commit_lazily(connection)
             mine = await connection.fetchval(
                 _END,
                 *(delivery.account_id, delivery.delivery_id, delivery.fence),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from opseer_common.database import Connection, Database
+from opseer_common.database import Connection, Database, commit_lazily
 from opseer_common.firing import Timetable
 from opseer_notifier.domain.planning import WAITS, Due, Firing, Setting
 
@@ -61,6 +61,7 @@ class PlanningStore:
         False where another process does it just now, or has.
         """
         async with self._database.transaction(account_id) as connection:
+            await commit_lazily(connection)
             row = await connection.fetchrow(_LOCK, account_id, user_id, now)
             if row is None:
                 return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -45,6 +45,8 @@ from opseer_common.days import DayRange, day_of, zone
 
 _USD: Final = "usd"
 """Polar converts what it computes."""
+_WINDOW: Final = timedelta(days=92)
+"""What every run reads: late payments and refunds change days that are over."""
 _FRESH: Final = 1800
 _PAGE: Final = 100
 _WHOLE: Final = 100
@@ -117,8 +119,9 @@ class _Fetch:
         self._request = request
         self._intake = intake
         self._tz = zone(request.wanted.timezone)
-        since = datetime.fromtimestamp(request.since, UTC)
-        self._days = DayRange(day_of(since, self._tz), day_of(request.now, self._tz))
+        self._days = DayRange(
+            day_of(request.now - _WINDOW, self._tz), day_of(request.now, self._tz)
+        )
         self._conversion = Conversion(reader, self._tz)
         self._permissions: dict[str, str] = {}
         self._live_lists: set[str] = set()
@@ -141,6 +144,7 @@ class _Fetch:
                 projects=projects,
                 timezone=self._request.wanted.timezone,
                 currency=_USD,
+                whole=True,
             ),
         )
 

@@ -56,7 +56,7 @@ _OLDER: Final = "charts_v2"
 _FRESH: Final = 1800
 """How many seconds a chart that a run read before it broke off stays good."""
 _MOST_PROJECTS: Final = 50
-_PAGE: Final = "100"
+_PAGE: Final = "20"
 _WHOLE: Final = 100
 _OVERVIEW: Final = "overview"
 
@@ -283,9 +283,10 @@ class _Fetch:
         params = [("currency", self._currency.upper())]
         try:
             answer = await self._reader.get(place, params, Overview)
-        except UnreadableError as error:
+        except (UnreadableError, ProviderAwayError) as error:
+            # The days are read: they are not held up by what is true of now.
             since, until = self._request.since, self._request.until
-            gap = aside.of_answer(_OVERVIEW, project, error.path, since, until)
+            gap = aside.of_answer(_OVERVIEW, project, str(error), since, until)
             await self._intake.store(Batch(quarantined=[gap]))
             return
         active = answer.value("active_subscriptions", "active_subscribers")
@@ -311,7 +312,7 @@ class _Fetch:
             try:
                 answer = await self._chart(revenue, project, _filter([_STRIPE]))
                 found = figures.read(revenue, answer, self._first, self._today)
-            except (UnreadableError, PermissionMissingError):
+            except (UnreadableError, PermissionMissingError, ProviderAwayError):
                 continue
             if any(point.value for point in found.cells.values()):
                 self._notices.add(_NOTICE)

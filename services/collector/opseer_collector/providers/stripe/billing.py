@@ -362,7 +362,7 @@ def _subscriptions(events: list[Fields]) -> Iterator[Mapping[str, object]]:
         if event["type"].startswith("customer.subscription."):
             data = event.get("data")
             shown = data.get("object") if isinstance(data, dict) else None
-            if isinstance(shown, dict):
+            if isinstance(shown, dict) and isinstance(shown.get("id"), str):
                 yield shown
 
 

@@ -24,6 +24,13 @@ from opseer_collector.providers.stripe.words import Words
 _CURRENCY = re.compile(r"[a-z]{3}")
 OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
 _DAY: Final = 86_400
+_SHAPES: Final[dict[str, tuple[type, ...]]] = {
+    "id": (str,),
+    "created": (int,),
+    "items": (dict,),
+    "lines": (dict,),
+    "previous_attributes": (dict,),
+}
 _NUL: Final = b"\\u0000"
 # Beyond any amount that Stripe takes, and sums of many still fit a bigint.
 _MOST: Final = 10**15
@@ -243,6 +250,7 @@ class Reader:
             raise ShapeError("$", "fewer levels") from None
         self.check_mode(fields.flag("livemode") if fields.has("livemode") else None)
         fields.text("id")
+        check_shape(fields.fields)
         return dict(fields.fields)
 
     def check_mode(self, livemode: bool | None) -> None:  # noqa: FBT001 - Stripe's field
@@ -284,6 +292,32 @@ def _check_page(
             value = value.id if isinstance(value, _Identified) else value
             if isinstance(value, str) and "\0" in value:
                 raise ShapeError(f"$.{name}", "a text without NUL")
+
+
+def check_shape(value: object, path: str = "$") -> None:
+    """Refuse an object in which ids, instants or lists are none, however deep.
+
+    So who looks such an object through need not ask at each place.
+    """
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            check_shape(one, f"{path}[{number}]")
+    if not isinstance(value, dict):
+        return
+    for key, one in value.items():
+        kinds = _SHAPES.get(key)
+        if kinds is not None and one is not None and not isinstance(one, kinds):
+            raise ShapeError(f"{path}.{key}", f"a {kinds[0].__name__}")
+        if key == "items" and isinstance(one, dict):
+            _check_list(one.get("data"), f"{path}.items.data")
+        if key != "metadata":
+            check_shape(one, f"{path}.{key}")
+
+
+def _check_list(value: object, path: str) -> None:
+    rows = [] if value is None else value
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise ShapeError(path, "a list of objects")
 
 
 def _without_nul(value: Any) -> Any:

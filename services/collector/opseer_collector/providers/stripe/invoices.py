@@ -15,7 +15,7 @@ import msgspec
 from opseer_collector.domain.records import Quarantined
 from opseer_collector.domain.windows import EVENTS_KEPT
 from opseer_collector.providers.stripe.client import Params, Place, StripeClient
-from opseer_collector.providers.stripe.decode import put_aside
+from opseer_collector.providers.stripe.decode import check_shape, put_aside
 from opseer_collector.providers.stripe.errors import (
     PermissionMissingError,
     UnreadableError,
@@ -124,7 +124,7 @@ class Invoices:
         place = Place("/v1/invoices", "invoices")
         async with aclosing(pages(self._client, place, params)) as listed:
             async for page in listed:
-                yield [msgspec.json.decode(raw) for raw in page]
+                yield [_invoice(raw) for raw in page]
 
     async def _satisfies(self, invoice: Fields, waiting: set[str]) -> bool:
         """Take the items that an old invoice charges from those that wait for one.
@@ -137,6 +137,12 @@ class Invoices:
         if at < oldest:
             waiting -= usage_from([invoice], frozenset(waiting)).keys()
         return not waiting or at < oldest - _LONGEST_PERIOD
+
+
+def _invoice(raw: msgspec.Raw) -> Fields:
+    fields = dict(node(msgspec.json.decode(raw), "invoice").fields)
+    check_shape(fields, "invoice")
+    return fields
 
 
 def _subscription_of(invoice: Fields) -> str | None:

@@ -304,8 +304,8 @@ COSTS: Mapping[str, str] = MappingProxyType(
         "projects": "the key can't be checked, and nothing is collected",
         "overview": "no Active Subscriptions of today",
         "charts": "no MRR, Revenue, Orders, New Subs and Churned",
-        "organizations": "the key can't be checked, and nothing is collected",
-        "metrics": "no MRR, Orders, New Subs and Churned",
+        "organizations": "no names of organizations, and none to choose",
+        "metrics": "the key can't be checked: no MRR, Orders, New Subs and Churned",
         "refunds": "no Revenue: refunds could not be taken off",
         "orders": "refunds in other currencies than US dollars can't be converted",
     }

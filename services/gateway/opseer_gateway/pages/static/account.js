@@ -27,7 +27,11 @@ for (const form of document.querySelectorAll("form[data-starts]")) {
   });
 }
 
+// What is shown once, or after a form, stays until one leaves the page.
+const stays = document.querySelector(".secret, [role=alert]");
+
 for (const part of document.querySelectorAll("[data-progress]")) {
+  if (stays) break;
   const words = part.querySelector("[data-words]");
   const bar = part.querySelector("progress");
   const source = new EventSource(part.dataset.progress);
