@@ -17,6 +17,7 @@ PAGES: Final = {
     "channel": "/dashboard/integrations/stripe",
     "polar": "/dashboard/integrations/polar",
     "disconnect": "/dashboard/integrations/stripe/disconnect",
+    "alert": "/dashboard/alert",
     "account": "/dashboard/account",
     "api": "/docs/api",
 }

@@ -15,7 +15,8 @@ from opseer_common.testing.gateway import Owner, RunningGateway
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
-    "response_headers_conformance,response_schema_conformance,ignored_auth"
+    "response_headers_conformance,response_schema_conformance,ignored_auth,"
+    "negative_data_rejection,unsupported_method"
 )
 STREAM = "/api/v1/integrations/{source}/progress"
 """Left out: it has no end while a collection runs."""
@@ -42,15 +43,15 @@ async def tried(
         stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await running.communicate()
-    print(said.decode())
     assert running.returncode == 0, said.decode()
     found: dict[str, Any] = json.loads(report.read_bytes())
     return found
 
 
 def cases(report: dict[str, Any]) -> int:
-    """Return how many requests were made up and sent."""
-    found: int = report["test_cases"]["generated"]
+    """Return how many answers were looked at."""
+    counts = report["test_cases"]
+    found: int = counts["generated"] - counts["without_checks"]
     return found
 
 
@@ -58,7 +59,7 @@ async def test_no_undocumented_answer(
     shared_gateway: RunningGateway, owner_of_own: Owner, tmp_path: Path
 ) -> None:
     """In 500 made-up requests there is no 5xx and no answer that is not described."""
-    options = ("--phases=fuzzing", "--max-examples=11", "--seed=1")
+    options = ("--phases=fuzzing", "--max-examples=12", "--seed=1")
     report = await tried(shared_gateway, owner_of_own, tmp_path, *options)
     assert cases(report) >= 500
 

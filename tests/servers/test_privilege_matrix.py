@@ -103,7 +103,6 @@ async def test_only_our_roles_have_any(admin: Connection) -> None:
     assert others == {
         ("function opseer.me()", "EXECUTE"),
         ("function opseer.wake_relay()", "EXECUTE"),
-        ("schema public", "USAGE"),
     }
 
 

@@ -170,8 +170,8 @@ def test_what_postgres_cannot_store_is_refused(field: str) -> None:
 
 def test_plain_objects_lose_what_postgres_cannot_store() -> None:
     """Names of plans are shown without it."""
-    shown = {"id": "sub_1", "items": [{"nickname": "Te\0am"}]}
-    assert READER.plain(raw(shown))["items"] == [{"nickname": "Team"}]
+    shown = {"id": "sub_1", "plans": [{"nickname": "Te\0am"}]}
+    assert READER.plain(raw(shown))["plans"] == [{"nickname": "Team"}]
 
 
 def test_an_id_that_two_rows_have_is_refused() -> None:
@@ -179,3 +179,22 @@ def test_an_id_that_two_rows_have_is_refused() -> None:
     page = [raw(GOOD), raw(GOOD)]
     with pytest.raises(ShapeError, match="id"):
         READER.transactions(page)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"items": []}, "$.items"),
+        ({"items": {"data": {}}}, "$.items.data"),
+        ({"items": {"data": [None]}}, "$.items.data"),
+        ({"items": {"data": [{"id": 5}]}}, "$.items.data[0].id"),
+        ({"customer": {"id": ["x"]}}, "$.customer.id"),
+        ({"created": "now"}, "$.created"),
+    ],
+)
+def test_plain_objects_have_a_shape(changes: dict[str, Any], path: str) -> None:
+    """What is looked through without asking is checked before."""
+    with pytest.raises(ShapeError) as caught:
+        READER.plain(raw({"id": "sub_1", **changes}))
+    assert caught.value.path == path
+    READER.plain(raw({"id": "sub_1", "metadata": {"id": 5, "created": "now"}}))

@@ -98,8 +98,8 @@ INSERT INTO collector.revenue_daily_cache (account_id, source, connection_id, da
            CASE n WHEN 2 THEN 'NO_RATE' END, 'infinity'
     FROM odd;
 INSERT INTO collector.project_metric
-    SELECT :account, 'polar', :connection, text, '2026-11-01', text, 'usd', nullif(n, 2),
-           n > 2, n
+    SELECT :account, 'polar', :connection, text, '2026-11-01', text, 'usd',
+           nullif(n, 2), n > 2, n
     FROM odd;
 INSERT INTO collector.metric_daily
     SELECT :account, 'polar', :connection, '2026-11-01'::date + n::int, text,
