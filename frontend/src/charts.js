@@ -178,6 +178,7 @@ class Chart {
     this.place = place;
     this.figures = figures;
     this.at = -1;
+    place.hidden = false;
     this.chart = echarts.init(place, null, { renderer: "svg" });
     this.tip = new Tip(place);
     this.draw();

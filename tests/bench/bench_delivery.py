@@ -81,12 +81,16 @@ def servers() -> Iterator[Machine]:
         bus = EmbeddedNats(layout, rights.accounts_block(credentials.public_keys()))
         for server in (postgres, bus):
             server.start()
-            stack.callback(lambda one=server: asyncio.run(one.child.stop(5)))
+            stack.callback(_stop, server)
             while not server.is_ready():
                 time.sleep(0.05)
         asyncio.run(bootstrap.migrate_database(postgres.url, credentials.passwords()))
         asyncio.run(bootstrap.migrate_bus(bus.url, credentials.seed_file(rights.ADMIN)))
         yield Machine(postgres, bus, credentials, folder)
+
+
+def _stop(server: EmbeddedPostgres | EmbeddedNats) -> None:
+    asyncio.run(server.child.stop(5))
 
 
 @contextmanager

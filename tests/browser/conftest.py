@@ -39,7 +39,7 @@ KEY: Final = "rk_" + "test_" + "Browser" * 4
 PASSWORD: Final = "correct horse battery"
 SETUP_CODE: Final = "BROWSER-TEST"
 STRIPE: Final = "/api/v1/integrations/stripe"
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 90.0
 _NARROW: Final = 600
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), None)

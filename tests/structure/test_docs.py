@@ -109,3 +109,15 @@ def test_every_file_named_in_the_walk_exists() -> None:
         r"`((?:libs|services)/[\w/.]+\.(?:py|sql))`", docs("ARCHITECTURE.md")
     ):
         assert (ROOT / path).is_file(), path
+
+
+def test_what_shows_a_defence_exists() -> None:
+    """Rule: each test that SECURITY.md names is there."""
+    page = (ROOT / "SECURITY.md").read_text("utf-8")
+    named = re.findall(r"`((?:unit|servers|flow|structure)/[^`]*)`", page)
+    assert len(named) > 25
+    for place in named:
+        file, _, name = place.partition("::")
+        path = ROOT / "tests" / file
+        assert path.exists(), place
+        assert not name or f"def {name}(" in path.read_text("utf-8"), place

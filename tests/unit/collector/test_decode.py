@@ -75,9 +75,11 @@ def test_words_that_are_new_are_counted() -> None:
 
 
 def test_signs_and_fees_are_kept_as_given() -> None:
-    """A negative charge and a fee above the amount are Stripe's to say."""
-    row = READER.transaction(raw(GOOD, amount=-5, fee=10, net=-15))
+    """A negative charge and a fee above the amount are Stripe's to say; it is told."""
+    reader = Reader(NOW, livemode=True)
+    row = reader.transaction(raw(GOOD, amount=-5, fee=10, net=-15))
     assert (row.amount, row.fee) == (-5, 10)
+    assert reader.words.told() == {"sign": {"charge": 1}}
 
 
 def test_an_unknown_category_is_kept() -> None:

@@ -272,7 +272,7 @@ def test_plans_are_measured_by_the_dearest(
         ({"state": "auth_failed"}, "AUTH_FAILED — The key is expired"),
         ({"permissions": {"events": "missing"}}, "Events → Read (no MRR movements"),
         ({"flags": ("quarantine",)}, "could not be read"),
-        ({"flags": ("drift",)}, "a full recount differed"),
+        ({"flags": ("drift",)}, "second reading of closed days differed"),
         ({"flags": ("partial",)}, "not complete yet"),
         (
             {"flags": ("stale",), "last_collected_at": NOW - timedelta(hours=30)},

@@ -55,7 +55,7 @@ def test_items_are_rounded_together(subscription: Build, price: Any) -> None:
     items = tuple(Item(id=f"si_{n}", price=third, quantity=1) for n in range(3))
     one = subscription(items=items)
     assert worth(one, _STRIPE, _AT).total == 1
-    assert worth_by_item(one, _STRIPE, _AT) == [1, 0, 0]
+    assert worth_by_item(one, 1, _STRIPE, _AT) == [1, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def is_over(end: int, as_of: datetime) -> bool:
     return end + int(HELD_BACK.total_seconds()) <= int(as_of.timestamp())
 
 
-def oldest(now: datetime) -> int:
+def oldest_read(now: datetime) -> int:
     """Return the unix second from which on rows are needed at `now`."""
     return int((now - _FETCHED).timestamp())
 
@@ -74,7 +74,7 @@ def span(now: datetime, last_collected: datetime | None, *, whole: bool) -> Span
     """
     until = int(now.timestamp()) + 1
     full = Span(
-        since=oldest(now),
+        since=oldest_read(now),
         until=until,
         events=int((now - EVENTS_KEPT).timestamp()) + 1,
     )

@@ -18,7 +18,7 @@ import msgspec
 from opseer_collector.domain.balance import JUDGED_AFTER
 from opseer_collector.domain.records import Fetched
 from opseer_collector.domain.rounds import drift_run, next_round
-from opseer_collector.domain.windows import KEPT, bounds, window
+from opseer_collector.domain.windows import KEPT, bounds, oldest_read, window
 from opseer_collector.domain.work import Claim, Covered, Reading
 from opseer_collector.store.checks import BalanceCheck
 from opseer_collector.store.connections import Place, line_up
@@ -194,6 +194,8 @@ class _Publication:
     async def _clean(self, reading: Reading, fetched: Fetched) -> None:
         """Delete what the provider no longer has, what was healed, and what is old."""
         since, oldest = reading.span.since, int((reading.as_of - KEPT).timestamp())
+        # What is older than a whole reading is in no day that is shown.
+        healed = oldest if since <= oldest_read(reading.as_of) else since
         first, kept = await self._read_before()
         mine = self._claim.fence
         for endpoint, table in _LISTS.items():
@@ -221,7 +223,7 @@ class _Publication:
                   AND (fence < $8 OR since IS NULL
                        OR width_bucket(since, $9::bigint[]) % 2 = 0)
                 """,  # noqa: S608 - a constant
-                *(*self._of, endpoint, mine, since, oldest),
+                *(*self._of, endpoint, mine, healed, oldest),
                 *(first, kept.get(endpoint, _NONE)),
             )
         if "subscriptions" in fetched.live_lists:
@@ -239,7 +241,7 @@ class _Publication:
             WHERE {OF} AND fence < $4 AND endpoint <> ALL($5::text[])
               AND (since IS NULL OR since >= $6 OR since < $7)
             """,  # noqa: S608 - a constant
-            *(*self._of, mine, [*_LISTS], since, oldest),
+            *(*self._of, mine, [*_LISTS], healed, oldest),
         )
 
     async def _read_before(self) -> tuple[int, dict[str, list[int]]]:

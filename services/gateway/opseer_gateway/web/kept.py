@@ -22,7 +22,6 @@ from typing import Final
 from uuid import UUID
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.visitors import Visitor
@@ -55,8 +54,8 @@ class _Answer:
     until: float
     body: bytes
     etag: str
-    headers: CIMultiDict[str]
-    short: CIMultiDict[str]
+    headers: dict[str, str]
+    short: dict[str, str]
     """The headers where the client has the body already."""
 
 
@@ -165,14 +164,13 @@ class Kept:
         if not isinstance(body, bytes) or len(body) > _LARGEST:
             return None
         etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
-        headers = CIMultiDict({**made.headers, "ETag": etag, **ALWAYS})
         kept = _Answer(
             tag=tag,
             until=self._now() + LONGEST_SECONDS,
             body=body,
             etag=etag,
-            headers=headers,
-            short=CIMultiDict({"ETag": etag, **ALWAYS}),
+            headers={**made.headers, "ETag": etag, **ALWAYS},
+            short={"ETag": etag, **ALWAYS},
         )
         self._drop(key)
         self._answers[key] = kept

@@ -50,6 +50,7 @@ class Told:
         self.flaws: dict[date, str] = {}
         self.gaps: dict[date, list[Gap]] = {}
         self.closings: dict[date, dict[str, Holding]] = {day: {} for day in closings}
+        self._ends = {day: window.last_instant(day) for day in self.closings}
 
     def add(self, course: Course) -> None:
         """Add one subscription's course."""
@@ -61,8 +62,7 @@ class Told:
         for gap in course.gaps:
             self.gaps.setdefault(self._window.day_of(gap.at), []).append(gap)
         for day, closing in self.closings.items():
-            at = self._window.last_instant(day)
-            held = holding(course.at_end_of(day), self._policy, at)
+            held = holding(course.at_end_of(day), self._policy, self._ends[day])
             if held is not None:
                 closing[course.subscription_id] = held
 

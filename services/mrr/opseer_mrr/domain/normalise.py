@@ -80,9 +80,10 @@ def exact_worth(
     )
 
 
-def worth_by_item(subscription: Subscription, policy: Policy, at: int) -> list[int]:
-    """Return the minor units of each item, in order; they sum to the total."""
-    total = worth(subscription, policy, at).total
+def worth_by_item(
+    subscription: Subscription, total: int, policy: Policy, at: int
+) -> list[int]:
+    """Return the minor units of each item, in order; they sum to `total`, its worth."""
     if len(subscription.items) == 1:
         return [total]
     licensed, used = _amounts(subscription, policy, at)

@@ -81,7 +81,7 @@ def _add(
     found = value(subscription, policy, at)
     if found.worth is None or not found.minor:
         return
-    amounts = worth_by_item(subscription, policy, at)
+    amounts = worth_by_item(subscription, found.minor, policy, at)
     for item, minor in zip(subscription.items, amounts, strict=True):
         price = item.price
         key = subscription.currency, price.id

@@ -298,6 +298,8 @@ def dated(
     by_id = changes_by_subscription(changes, now)
     return [
         with_history(_since(state, _parted(own)[1]), own)
+        if own or state.customer_discounts
+        else state
         for state in live
         for own in [by_id.get(state.id, [])]
     ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
@@ -14,8 +13,7 @@ from opseer_common.clock import Clock
 from opseer_common.database import LATER
 from opseer_notifier.domain.planning import Firing, Setting, fire
 
-_BATCH: Final = 500
-_AT_ONCE: Final = 6
+_BATCH: Final = 50
 _log = structlog.get_logger()
 
 
@@ -28,12 +26,11 @@ class Store(Protocol):
 
     async def plan(
         self,
-        account_id: UUID,
-        user_id: UUID,
+        wanted: Sequence[tuple[UUID, UUID]],
         now: datetime,
         fire: Callable[[Setting, datetime], Firing],
-    ) -> bool:
-        """Add a user's deliveries, each once; False where another process does."""
+    ) -> int:
+        """Add the deliveries of users, each once; return for how many."""
         ...
 
 
@@ -46,27 +43,25 @@ class Planning:
         self._clock = clock
 
     async def plan(self) -> int:
-        """Plan for everyone who is due; return how many were."""
-        planned = 0
-        while True:
-            now = self._clock()
-            due = await self._store.due(now, _BATCH)
-            slots = asyncio.Semaphore(_AT_ONCE)
-            done = await asyncio.gather(*(self._one(*who, now, slots) for who in due))
-            planned += sum(done)
-            # A user who cannot be planned for must not keep this loop going.
-            if len(due) < _BATCH or not any(done):
-                return planned
+        """Plan for some of those who are due; return for how many."""
+        now = self._clock()
+        due = await self._store.due(now, _BATCH)
+        if not due:
+            return 0
+        try:
+            return await self._store.plan(due, now, fire)
+        except LATER:
+            raise
+        except Exception:  # noqa: BLE001 - one user must not stop the others
+            _log.exception("not planned together", users=len(due))
+        return sum([await self._alone(who, now) for who in due])
 
-    async def _one(
-        self, account_id: UUID, user_id: UUID, now: datetime, slots: asyncio.Semaphore
-    ) -> bool:
-        """Plan for one user; one who fails must not stop the others."""
-        async with slots:
-            try:
-                return await self._store.plan(account_id, user_id, now, fire)
-            except LATER:
-                raise
-            except Exception:  # noqa: BLE001 - see above
-                _log.exception("not planned", account=str(account_id))
-                return False
+    async def _alone(self, who: tuple[UUID, UUID], now: datetime) -> int:
+        """Plan for one user, whoever else fails."""
+        try:
+            return await self._store.plan([who], now, fire)
+        except LATER:
+            raise
+        except Exception:  # noqa: BLE001 - see above
+            _log.exception("not planned", account=str(who[0]))
+            return 0

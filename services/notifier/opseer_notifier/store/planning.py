@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from opseer_common.database import Connection, Database, commit_lazily
+from opseer_common.database import (
+    Connection,
+    Database,
+    Row,
+    commit_lazily,
+    work_for,
+)
 from opseer_common.firing import Timetable
 from opseer_notifier.domain.planning import WAITS, Due, Firing, Setting
 
@@ -51,46 +57,51 @@ class PlanningStore:
 
     async def plan(
         self,
-        account_id: UUID,
-        user_id: UUID,
+        wanted: Sequence[tuple[UUID, UUID]],
         now: datetime,
         fire: Callable[[Setting, datetime], Firing],
-    ) -> bool:
+    ) -> int:
         """Add the deliveries that `fire` finds due, each once, and note what is next.
 
-        False where another process does it just now, or has.
+        All in one transaction. Returns for how many users; the others another process
+        plans for just now, or has.
         """
-        async with self._database.transaction(account_id) as connection:
+        planned = 0
+        async with self._database.transaction() as connection:
             await commit_lazily(connection)
-            row = await connection.fetchrow(_LOCK, account_id, user_id, now)
-            if row is None:
-                return False
-            firing = fire(
-                Setting(
-                    account_id=account_id,
-                    user_id=user_id,
-                    sources=frozenset(row["sources"]),
-                    timetable=Timetable(
-                        row["send_at"], row["timezone"], frozenset(row["weekdays"])
-                    ),
-                    weekly_digest=row["weekly_digest"],
-                    updated_at=row["updated_at"],
-                    next_fire_at=row["next_fire_at"],
-                    plan=row["plan"],
-                    zones=dict(one.split(" ", 1) for one in row["zones"]),
-                ),
-                now,
-            )
-            for due in firing.due:
-                await _add(connection, account_id, user_id, due, now)
-            await connection.execute(
-                """
-                UPDATE notifier.alert_setting SET next_fire_at = $3
-                WHERE account_id = $1 AND user_id = $2
-                """,
-                *(account_id, user_id, firing.next_fire_at),
-            )
-        return True
+            for account_id, user_id in wanted:
+                await work_for(connection, account_id)
+                row = await connection.fetchrow(_LOCK, account_id, user_id, now)
+                if row is None:
+                    continue
+                firing = fire(_setting(account_id, user_id, row), now)
+                for due in firing.due:
+                    await _add(connection, account_id, user_id, due, now)
+                await connection.execute(
+                    """
+                    UPDATE notifier.alert_setting SET next_fire_at = $3
+                    WHERE account_id = $1 AND user_id = $2
+                    """,
+                    *(account_id, user_id, firing.next_fire_at),
+                )
+                planned += 1
+        return planned
+
+
+def _setting(account_id: UUID, user_id: UUID, row: Row) -> Setting:
+    return Setting(
+        account_id=account_id,
+        user_id=user_id,
+        sources=frozenset(row["sources"]),
+        timetable=Timetable(
+            row["send_at"], row["timezone"], frozenset(row["weekdays"])
+        ),
+        weekly_digest=row["weekly_digest"],
+        updated_at=row["updated_at"],
+        next_fire_at=row["next_fire_at"],
+        plan=row["plan"],
+        zones=dict(one.split(" ", 1) for one in row["zones"]),
+    )
 
 
 async def _add(

@@ -29,7 +29,7 @@ from opseer_collector.domain.records import (
     Refund,
     Window,
 )
-from opseer_collector.domain.windows import oldest
+from opseer_collector.domain.windows import oldest_read
 from opseer_collector.providers.stripe.billing import Billing
 from opseer_collector.providers.stripe.client import Place, Sleep, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
@@ -232,7 +232,7 @@ class _Fetch:
                 ),
                 read_all=self._reader.disputes,
             ),
-            since=oldest(self._request.now),
+            since=oldest_read(self._request.now),
         )
 
     def _refunds(self) -> _Walking[Refund]:

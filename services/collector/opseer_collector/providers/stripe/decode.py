@@ -24,6 +24,7 @@ from opseer_collector.providers.stripe.words import Words
 _CURRENCY = re.compile(r"[a-z]{3}")
 OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
 _DAY: Final = 86_400
+_SIGNS: Final = (("charge", 1), ("refund", -1))
 _SHAPES: Final[dict[str, tuple[type, ...]]] = {
     "id": (str,),
     "created": (int,),
@@ -140,6 +141,13 @@ class Reader:
             raise ShapeError("$.net", "amount minus fee")
         self.words.note("reporting_category", [row.reporting_category for row in rows])
         self.words.note("type", [row.type for row in rows])
+        for category, sign in _SIGNS:
+            odd = [
+                row.id
+                for row in rows
+                if row.reporting_category == category and row.amount * sign < 0
+            ]
+            self.words.odd("sign", category, len(odd))
         return [
             BalanceTransaction(
                 row.id,

@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import Final, Generic, TypeVar
 
 import msgspec
+import structlog
 
 from opseer_collector.domain.records import Quarantined, Window
 from opseer_collector.providers.stripe.client import Params, Place, StripeClient
@@ -29,6 +30,7 @@ from opseer_collector.providers.stripe.shapes import ShapeError
 _MOST_PAGES: Final = 10_000
 _TELL_SECONDS: Final = 0.2
 _STORED_LATER: Final = 3
+_log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -248,6 +250,7 @@ class Walk(Generic[T]):
     async def _lose(self, part: Part, error: UnreadableError) -> None:
         """Note that the rest of a part stays unknown."""
         self.whole = False
+        _log.warning("list left", endpoint=self._listing.endpoint, why=error.path)
         name = f"page:{self._listing.endpoint}:{part.since}:{part.until}"
         gap = Quarantined(
             endpoint=self._listing.endpoint,

@@ -90,6 +90,11 @@ class Words:
         for word in {*words} - KNOWN[kind]:
             self.unknown[kind, word[:_LONGEST]] += words.count(word)
 
+    def odd(self, kind: str, word: str, count: int) -> None:
+        """Count what is kept as it is and yet unusual."""
+        if count:
+            self.unknown[kind, word] += count
+
     def told(self) -> dict[str, dict[str, int]]:
         """Return the counts by kind."""
         found: dict[str, dict[str, int]] = {}

@@ -314,7 +314,7 @@ COSTS: Mapping[str, str] = MappingProxyType(
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
         "partial": "Some days are not complete yet; the next collection goes on.",
-        "drift": "Carried MRR and a full recount differed; the recount is shown.",
+        "drift": "A second reading differed, or the balance did; all is read anew.",
         "stale": "The last collection is more than 26 hours old.",
         "quarantine": "Some objects could not be read and are not counted.",
         "permission": "The key lacks a permission.",

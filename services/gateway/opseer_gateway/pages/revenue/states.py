@@ -134,8 +134,8 @@ def _flags(board: Board) -> list[Notice]:
             "Their days and MRR are marked incomplete; the rest is right.",
         ),
         "drift": (
-            "Carried MRR and a full recount differed.",
-            "The figures shown are those of the recount.",
+            "A second reading of closed days differed, or the balance did.",
+            "Everything was read anew: the figures shown are those of that reading.",
         ),
         "partial": (
             "Some days are not complete yet.",

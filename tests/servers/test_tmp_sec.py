@@ -1,0 +1,96 @@
+"""The gateway answers as its OpenAPI document says: Schemathesis looks for more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opseer_common.testing.gateway import Owner, RunningGateway
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+ROOT = Path(__file__).parents[2]
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,"
+    "response_headers_conformance,response_schema_conformance,ignored_auth,"
+    "negative_data_rejection,unsupported_method"
+)
+STREAM = "/api/v1/integrations/{source}/progress"
+"""Left out: it has no end while a collection runs."""
+
+
+async def tried(
+    gateway: RunningGateway, owner: Owner, folder: Path, *options: str
+) -> dict[str, Any]:
+    """Run Schemathesis against the gateway and return its report."""
+    report = folder / "report.json"
+    program = Path(sys.executable).with_name("schemathesis")
+    running = await asyncio.create_subprocess_exec(
+        program,
+        "run",
+        f"{gateway.url}/api/v1/openapi.json",
+        f"--header=Authorization: Bearer {owner.token}",
+        f"--checks={CHECKS}",
+        f"--exclude-path={STREAM}",
+        "--report=json",
+        f"--report-json-path={report}",
+        *options,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await running.communicate()
+    assert running.returncode == 0, said.decode()
+    found: dict[str, Any] = json.loads(report.read_bytes())
+    return found
+
+
+def cases(report: dict[str, Any]) -> int:
+    """Return how many answers were looked at."""
+    counts = report["test_cases"]
+    found: int = counts["generated"] - counts["without_checks"]
+    return found
+
+
+async def test_every_code_is_explained(shared_gateway: RunningGateway) -> None:
+    """Rule: whatever the document says that may be refused is in docs/ERRORS.md."""
+    document = (await shared_gateway.call("GET", "/api/v1/openapi.json")).json
+    explained = (ROOT / "docs" / "ERRORS.md").read_text("utf-8")
+    codes = {
+        code
+        for operations in document["paths"].values()
+        for one in operations.values()
+        for status, answer in one["responses"].items()
+        if status[0] in "45"
+        for code in answer["description"].split(", ")
+        if code.isupper()
+    }
+    assert len(codes) > 40
+    assert [code for code in sorted(codes) if f"`{code}`" not in explained] == []
+
+
+import resource
+OPT = {
+ "fuzz-all": ("--phases=fuzzing", "--max-examples=12", "--seed=1"),
+ "fuzz-pos": ("--phases=fuzzing", "--max-examples=12", "--seed=1", "--mode=positive"),
+ "fuzz-neg": ("--phases=fuzzing", "--max-examples=12", "--seed=1", "--mode=negative"),
+ "cov-all": ("--phases=coverage", "--seed=1"),
+ "cov-neg": ("--phases=coverage", "--seed=1", "--mode=negative"),
+ "cov-pos": ("--phases=coverage", "--seed=1", "--mode=positive"),
+}
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", OPT)
+async def test_x(shared_gateway: RunningGateway, owner_of_own: Owner, tmp_path: Path, name) -> None:
+    a = resource.getrusage(resource.RUSAGE_CHILDREN); b = resource.getrusage(resource.RUSAGE_SELF)
+    try:
+        report = await tried(shared_gateway, owner_of_own, tmp_path, *OPT[name])
+        n = cases(report)
+    except AssertionError as e:
+        n = str(e)[-1500:]
+    a2 = resource.getrusage(resource.RUSAGE_CHILDREN); b2 = resource.getrusage(resource.RUSAGE_SELF)
+    with open("/tmp/sec_cpu.log", "a") as f:
+        print(name, n, "child", a2.ru_utime-a.ru_utime, "self", b2.ru_utime-b.ru_utime, file=f)
