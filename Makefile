@@ -30,6 +30,7 @@ demo: install ## The same with a made-up company; ONCE=1 stops after the report
 
 .PHONY: test
 test: $(VENV)/.dev ## Tests on embedded NATS and Postgres
+	@echo "the tests in a browser are apart: make test-browser"
 	@exec $(PYTEST) -m "not deep and not docker and not browser"
 
 .PHONY: test-deep

@@ -90,18 +90,18 @@ class Database:
             yield connection
 
 
-async def commit_lazily(connection: Connection) -> None:
-    """Let the running transaction's commit return before it is on disk.
+async def work_for(
+    connection: Connection, account_id: UUID | None, *, lazily: bool = False
+) -> None:
+    """Bind the running transaction to one account (row-level security reads it).
 
-    A crash of the server may undo it, as if it had not been; for work that is then
-    done again without harm. What is committed later is never there without it.
+    With `lazily` its commit may return before it is on disk. A crash of the server may
+    undo it then, as if it had not been: for work that is done again without harm. What
+    is committed later is never there without it.
     """
-    await connection.execute("SELECT set_config('synchronous_commit', 'off', true)")
-
-
-async def work_for(connection: Connection, account_id: UUID | None) -> None:
-    """Bind the running transaction to one account (row-level security reads it)."""
-    if account_id is not None:
-        await connection.execute(
-            "SELECT set_config('app.account_id', $1, true)", str(account_id)
-        )
+    if account_id is None:
+        return
+    bind = "SELECT set_config('app.account_id', $1, true)"
+    if lazily:
+        bind += ", set_config('synchronous_commit', 'off', true)"
+    await connection.execute(bind, str(account_id))

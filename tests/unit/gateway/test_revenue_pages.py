@@ -110,7 +110,7 @@ def test_five_cards(make_board: MakeBoard) -> None:
     ]
     assert [one.average for one in found] == [
         "7-day average $196.00",
-        "7-day average +$1.00",
+        "7-day average movement +$1.00",
         "7-day average $9.00",
         "7-day average 1",
         "",

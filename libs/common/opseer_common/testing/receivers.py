@@ -32,7 +32,7 @@ class Taken:
     status: int
     headers: Mapping[str, str]
     body: Any
-    query: Mapping[str, str]
+    path: str
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ async def _answer(
     planned = receivers.planned[kind]
     answer = refusal or (planned.popleft() if planned else _yes(kind))
     receivers.requests.append(
-        Taken(kind, answer.status, request.headers, json.loads(text), request.query)
+        Taken(kind, answer.status, request.headers, json.loads(text), request.path)
     )
     if receivers.slow:
         await asyncio.sleep(receivers.slow)

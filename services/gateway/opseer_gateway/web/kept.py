@@ -22,6 +22,7 @@ from typing import Final
 from uuid import UUID
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.visitors import Visitor
@@ -54,8 +55,8 @@ class _Answer:
     until: float
     body: bytes
     etag: str
-    headers: dict[str, str]
-    short: dict[str, str]
+    headers: CIMultiDict[str]
+    short: CIMultiDict[str]
     """The headers where the client has the body already."""
 
 
@@ -169,8 +170,8 @@ class Kept:
             until=self._now() + LONGEST_SECONDS,
             body=body,
             etag=etag,
-            headers={**made.headers, "ETag": etag, **ALWAYS},
-            short={"ETag": etag, **ALWAYS},
+            headers=CIMultiDict({**made.headers, "ETag": etag, **ALWAYS}),
+            short=CIMultiDict({"ETag": etag, **ALWAYS}),
         )
         self._drop(key)
         self._answers[key] = kept

@@ -15,7 +15,6 @@ from opseer_common.database import (
     Connection,
     Database,
     Row,
-    commit_lazily,
     work_for,
 )
 from opseer_common.outbox import say
@@ -117,8 +116,8 @@ class DeliveryStore:
         False where the lease was lost: then somebody else has judged the delivery. A
         verdict that a crash undoes is one that was never written: see `claim`.
         """
-        async with self._database.transaction(delivery.account_id) as connection:
-            await commit_lazily(connection)
+        async with self._database.transaction() as connection:
+            await work_for(connection, delivery.account_id, lazily=True)
             mine = await connection.fetchval(
                 _END,
                 *(delivery.account_id, delivery.delivery_id, delivery.fence),

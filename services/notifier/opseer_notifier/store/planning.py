@@ -10,7 +10,6 @@ from opseer_common.database import (
     Connection,
     Database,
     Row,
-    commit_lazily,
     work_for,
 )
 from opseer_common.firing import Timetable
@@ -68,9 +67,8 @@ class PlanningStore:
         """
         planned = 0
         async with self._database.transaction() as connection:
-            await commit_lazily(connection)
             for account_id, user_id in wanted:
-                await work_for(connection, account_id)
+                await work_for(connection, account_id, lazily=True)
                 row = await connection.fetchrow(_LOCK, account_id, user_id, now)
                 if row is None:
                     continue

@@ -275,7 +275,7 @@ def _movement_average(board: Board) -> str:
     if average is None:
         return ""
     words = formats.signed(average, board.movements.currency)
-    return f"7-day average {words}"
+    return f"7-day average movement {words}"
 
 
 def _revenue_average(board: Board, field: str) -> str:
