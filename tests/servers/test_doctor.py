@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import asyncpg
 import nats
 import pytest
+from aiosmtpd.smtp import SMTP
 
 from opseer_cli.credentials import Credentials
 from opseer_cli.doctor import Finding, examine
 from opseer_cli.layout import Layout
 from opseer_cli.settings import Settings
 from opseer_common import rights
+from opseer_common.mail_server import mail_server
 from opseer_common.testing.every_table import fill
 from opseer_common.testing.servers import FreshBus, FreshDatabase
 
@@ -96,7 +99,8 @@ async def test_database_without_tables(
             "newer release",
         ),
         (
-            "DELETE FROM opseer_meta.migration WHERE package LIKE '%mrr'",
+            "DELETE FROM opseer_meta.migration WHERE package LIKE '%mrr'"
+            " AND name LIKE '0001%'",
             "migrations",
             "1 not applied",
         ),
@@ -206,3 +210,20 @@ async def test_stopped_and_open_to_others(layout: Layout) -> None:
     (layout.secrets / "sealing-key.json").chmod(0o400)
     found = {f.subject: f for f in await examine(Settings(data_dir=layout.root))}
     assert problems(found) == {"servers"}
+
+
+async def test_the_mail_server_is_greeted(looked_at: Examine) -> None:
+    """Rule: a server that takes us is well; one that is away, or has no TLS for a
+    password, says why.
+    """
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(object(), loop=loop), "127.0.0.2", 0)
+    port = server.sockets[0].getsockname()[1]
+    there = await looked_at(smtp=mail_server(f"smtp://127.0.0.2:{port}"))
+    assert "mail" not in problems(there)
+    login = await looked_at(smtp=mail_server(f"smtp://me:secret@127.0.0.2:{port}"))
+    assert "STARTTLS" in str(login["mail"])
+    assert "secret" not in str(login["mail"])
+    server.close()
+    away = await looked_at(smtp=mail_server("smtp://127.0.0.2:1"))
+    assert "OPSEER_SMTP_URL" in str(away["mail"])

@@ -135,17 +135,17 @@ def application(
     on_stop: Callable[[Callable[[], Awaitable[None]]], None],
 ) -> web.Application:
     """Return the application with every route. What it opens is given to `on_stop`."""
-    parts = _parts(settings, database, on_stop)
-    probes = {"database": parts.store.is_there, "bus": bus_ready}
     metrics = Metrics()
+    parts = _parts(settings, database, on_stop, metrics)
+    probes = {"database": parts.store.is_there, "bus": bus_ready}
     shown = MetricsRoute(metrics, parts.unsaid, parts.origins, parts.sessions)
     routes = [*_api(parts), *shown.routes()]
     about = OperationRoutes(probes, routes)
     return _routed(
         [*routes, *about.routes(), *_pages(parts, about.document)],
         [
-            metrics.middleware,
             parts.kept.repeats,
+            metrics.middleware,
             problems,
             parts.origins.middleware,
             parts.remembered.middleware,
@@ -159,6 +159,7 @@ def _parts(
     settings: Settings,
     database: Database,
     on_stop: Callable[[Callable[[], Awaitable[None]]], None],
+    metrics: Metrics,
 ) -> _Parts:
     """Return the actions on their stores and providers."""
     passwords = Passwords()
@@ -196,7 +197,7 @@ def _parts(
         alerts=_alerts(settings, database),
         sessions=sessions,
         remembered=remembered,
-        kept=Kept(sessions, FreshnessStore(database).tag),
+        kept=Kept(sessions, FreshnessStore(database).tag, metrics.count),
         origins=Origins(settings.public_url, settings.trusted_proxies),
     )
 

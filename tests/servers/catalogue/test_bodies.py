@@ -6,6 +6,7 @@ import gzip
 from dataclasses import dataclass
 
 import pytest
+from typing_extensions import override
 
 from opseer_common.testing.gateway import Owner, RunningGateway
 
@@ -29,6 +30,7 @@ class BodyEntry:
     kind: str = JSON
     coding: str = "identity"
 
+    @override
     def __str__(self) -> str:
         """Return the test's id."""
         return f"{self.number} {self.what}"

@@ -28,7 +28,7 @@ async def test_127_what_forms_can_send(
     gateway: RunningGateway, account: Owner, kind: str, body: bytes
 ) -> None:
     """The three types that a page may send without asking are 415 in the API."""
-    headers = await gateway.sign_in(account) | {"Content-Type": kind}
+    headers = {**await gateway.sign_in(account), "Content-Type": kind}
     answer = await gateway.call("POST", PROJECTS, data=body, headers=headers)
     assert (answer.status, answer.code) == (415, "UNSUPPORTED_MEDIA_TYPE")
 

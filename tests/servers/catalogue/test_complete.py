@@ -62,7 +62,8 @@ def numbers(path: Path) -> Iterator[int]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             first = node.args[0] if node.args else None
             if node.func.id.endswith("Entry") and isinstance(first, ast.Constant):
-                yield int(first.value)
+                assert isinstance(first.value, int)
+                yield first.value
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found = re.match(r"test_(\d+)_", node.name)
             if found:

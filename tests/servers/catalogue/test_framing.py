@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
+from typing_extensions import override
 
 from opseer_common.testing.gateway import Owner, RunningGateway
 
@@ -25,6 +26,7 @@ class RawEntry:
     sent: bytes
     right: tuple[int, ...] = (400,)
 
+    @override
     def __str__(self) -> str:
         """Return the test's id."""
         return f"{self.number} {self.what}"

@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
+from typing_extensions import override
 
 from opseer_common.testing.gateway import Answer, Owner, RunningGateway
 from opseer_gateway.providers import stripe
@@ -29,6 +31,7 @@ class KeyEntry:
     code: str
     words: str = ""
 
+    @override
     def __str__(self) -> str:
         """Return the test's id."""
         return f"{self.number} {self.what}"
@@ -173,7 +176,7 @@ async def test_31_slow_provider(
 ) -> None:
     """503 PROVIDER_UNAVAILABLE when 10 s are over (here less), nothing stored."""
     assert stripe._SECONDS == 10
-    monkeypatch.setattr(stripe, "_TIMEOUT", stripe.aiohttp.ClientTimeout(total=0.2))
+    monkeypatch.setattr(stripe, "_TIMEOUT", aiohttp.ClientTimeout(total=0.2))
     await gateway.control("latency", {"milliseconds": 600})
     answer = await put(gateway, account, api_key=LIVE)
     await gateway.control("latency", {"milliseconds": 0})
@@ -191,6 +194,7 @@ class BodyEntry:
     status: int
     code: str
 
+    @override
     def __str__(self) -> str:
         """Return the test's id."""
         return f"{self.number} {self.what}"

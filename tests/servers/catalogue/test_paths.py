@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
+from typing_extensions import override
 
 from opseer_common.testing.gateway import Owner, RunningGateway
 
@@ -25,6 +26,7 @@ class PathEntry:
     status: int = 404
     code: str = "NOT_FOUND"
 
+    @override
     def __str__(self) -> str:
         """Return the test's id."""
         return f"{self.number} {self.path}"

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from typing_extensions import override
 
 from opseer_common.clock import utc_now
 from opseer_common.database import Database
@@ -33,13 +34,16 @@ class CountingHasher(Hasher):
     def __init__(self) -> None:
         self.asked = 0
 
+    @override
     async def hash(self, password: str) -> str:
         return password
 
+    @override
     async def fits(self, password_hash: str | None, password: str) -> bool:
         self.asked += 1
         return password_hash is not None and password == PASSWORD
 
+    @override
     def is_outdated(self, password_hash: str) -> bool:
         return not password_hash
 

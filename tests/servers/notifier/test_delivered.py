@@ -310,3 +310,16 @@ async def test_the_weekly_digest_comes_on_monday(world: World) -> None:
         "churned": 7,
     }
     assert {row["state"] for row in await world.log()} == {"sent"}
+
+
+async def test_the_log_goes_back_90_days(world: World) -> None:
+    """What is older goes when the next report is planned."""
+    made = await world.connected()
+    await world.subscriber(made.account_id, "webhook")
+    await world.at(NINE)
+    old = "UPDATE notifier.delivery SET created_at = $1, day = day - 91"
+    await world.published.fetch(old, NINE - 90 * DAY)
+    world.clock.now = NINE + DAY - SECOND
+    await world.collect(made, YESTERDAY + DAY, 2)
+    await world.at(NINE + DAY)
+    assert [row["day"] for row in await world.log()] == [YESTERDAY + DAY]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -73,7 +73,7 @@ async def bound(
     )
     opened = await Database.connect(settings.database_url)
     database = Bound(opened._pool, opened.url)
-    ends = [opened.close]
+    ends: list[Callable[[], Awaitable[None]]] = [opened.close]
 
     async def ready() -> bool:
         return True

@@ -116,3 +116,23 @@ def test_check_value_tells_keys_apart() -> None:
         one.public().check_value,
         other.public().check_value,
     ]
+
+
+def test_a_destination_is_a_record_of_its_own_kind() -> None:
+    """1,080 bytes whatever is in it, opened in its own place and as its own kind."""
+    ring = sealing.generate()
+    place = sealing.SealedFor(UUID(int=1), "d", 1, sealing.DESTINATION)
+    short, long = (
+        ring.public().seal(sealing.Secret(text), place) for text in ("x", "é" * 512)
+    )
+    assert {len(short), len(long)} == {sealing.DESTINATION.size} == {1_080}
+    assert ring.open(long, place).reveal() == "é" * 512
+    for other in (
+        sealing.SealedFor(UUID(int=2), "d", 1, sealing.DESTINATION),
+        sealing.SealedFor(UUID(int=1), "e", 1, sealing.DESTINATION),
+        sealing.SealedFor(UUID(int=1), "d", 1),
+    ):
+        with pytest.raises(sealing.SealError):
+            ring.open(long, other)
+    with pytest.raises(ValueError, match="1024 bytes"):
+        ring.public().seal(sealing.Secret("x" * 1_025), place)

@@ -28,6 +28,7 @@ class World:
         self.made = 0
         self.read = 0
         self.gone: set[str] = set()
+        self.counted: list[tuple[int, float]] = []
 
     def clock(self) -> float:
         return self.now
@@ -35,6 +36,9 @@ class World:
     async def tag(self, _: UUID) -> str:
         self.read += 1
         return self.revision
+
+    def count(self, _: web.Request, answer: web.StreamResponse, seconds: float) -> None:
+        self.counted.append((answer.status, seconds))
 
     async def by_session(self, _: str) -> Visitor | None:
         return None
@@ -58,7 +62,7 @@ async def serving(
 ) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     """Serve one kept route, and one that is not."""
     sessions = Sessions(world, secure=False)
-    kept = Kept(sessions, world.tag, world.clock)
+    kept = Kept(sessions, world.tag, world.count, world.clock)
     app = web.Application(middlewares=[kept.repeats, kept.middleware])
     routes = kept.routes([Route("GET", "/figure", world.show, "")])
     app.add_routes([route.definition() for route in routes])
@@ -76,6 +80,15 @@ async def test_made_once_while_nothing_changes() -> None:
             assert await answer.json() == [1, None]
             world.now += FRESH_SECONDS * 2
     assert (world.made, world.read) == (1, 3)
+
+
+async def test_repeats_are_counted() -> None:
+    """What is answered before the counting middleware is told to it all the same."""
+    world = World()
+    async with serving(world) as client:
+        for _ in range(3):
+            await client.get("/figure", headers=ADA)
+    assert world.counted == [(200, 0.0)] * 2
 
 
 async def test_a_new_revision_is_seen() -> None:

@@ -51,7 +51,7 @@ async def furnish(admin_url: str, number: int) -> Tenant:
         await connection.close()
 
 
-async def _made(connection: asyncpg.Connection, number: int) -> Tenant:  # type: ignore[type-arg]
+async def _made(connection: asyncpg.Connection[asyncpg.Record], number: int) -> Tenant:
     mark = f"tenant{number:03d}mark"
     day = utc_now().date() - timedelta(days=1)
     owner = Owner(uuid4(), tokens.new_api_token(), f"{mark}@example.com")
@@ -119,7 +119,7 @@ def _people(
 
 
 async def _collected(
-    connection: asyncpg.Connection,  # type: ignore[type-arg]
+    connection: asyncpg.Connection[asyncpg.Record],
     of: Connected,
     mark: str,
     day: date,
@@ -156,7 +156,7 @@ async def _collected(
 
 
 async def _computed(
-    connection: asyncpg.Connection,  # type: ignore[type-arg]
+    connection: asyncpg.Connection[asyncpg.Record],
     of: Connected,
     mark: str,
     day: date,
@@ -199,7 +199,7 @@ async def _computed(
 
 
 async def _told(
-    connection: asyncpg.Connection,  # type: ignore[type-arg]
+    connection: asyncpg.Connection[asyncpg.Record],
     owner: Owner,
     ids: Mapping[str, UUID],
     mark: str,

@@ -115,7 +115,8 @@ class RunIntake:
         self._preview = preview
         self._stage = ""
         self._told_at = 0.0
-        self._total = self._part = 0
+        self._total = self._part = self._told = 0
+        self._telling = asyncio.Lock()
 
     async def store(self, batch: Batch) -> None:
         """Store rows of the claim, in the order in which they come."""
@@ -156,8 +157,12 @@ class RunIntake:
         if stage == self._stage and now - self._told_at < _ANNOUNCE_SECONDS:
             return
         self._stage, self._told_at = stage, now
-        await self._runs.progress(self._claim, stage, done, self._total)
-        await self._say(stage, done)
+        async with self._telling:
+            if done < self._told:
+                return  # somebody else was faster
+            self._told = done
+            await self._runs.progress(self._claim, stage, done, self._total)
+            await self._say(stage, done)
 
     async def _say(self, stage: str, done: int) -> None:
         await self._announce(

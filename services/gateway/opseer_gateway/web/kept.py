@@ -45,6 +45,7 @@ _MOST_REPEATS: Final = 4096
 _KEPT: web.RequestKey[bool] = web.RequestKey("kept", bool)
 Key = tuple[Visitor, str]
 Tag = Callable[[UUID], Awaitable[str]]
+Count = Callable[[web.Request, web.StreamResponse, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,12 @@ class Kept:
         self,
         sessions: Sessions,
         tag: Tag,
+        count: Count,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Ask `tag` for the revisions of an account."""
+        """Ask `tag` for the revisions of an account; tell `count` of repeats."""
         self._sessions = sessions
+        self._count = count
         self._read_tag = tag
         self._now = monotonic
         self._tags: dict[UUID, tuple[float, str]] = {}
@@ -91,14 +94,17 @@ class Kept:
     async def repeats(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Answer at once what was answered a moment ago. Comes before other checks."""
+        """Answer at once what was answered a moment ago. Comes before all others."""
         if request.method != "GET":
             return await handler(request)
+        began = self._now()
         until, found = self._repeats.get(_print(request), (0.0, None))
-        if found is None or until < self._now():
+        if found is None or until < began:
             return await handler(request)
         request[REQUEST_ID] = secrets.token_hex(16)
-        return _response(request, found)
+        answer = _response(request, found)
+        self._count(request, answer, self._now() - began)
+        return answer
 
     @web.middleware
     async def middleware(

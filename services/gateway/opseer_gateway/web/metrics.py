@@ -52,18 +52,24 @@ class Metrics:
     async def middleware(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Count the request; the outermost middleware sees the final status."""
+        """Count the request, with the status that all other middlewares left."""
         began = time.perf_counter()
         answer = await handler(request)
+        self.count(request, answer, time.perf_counter() - began)
+        return answer
+
+    def count(
+        self, request: web.Request, answer: web.StreamResponse, seconds: float
+    ) -> None:
+        """Count a request that was answered in `seconds`."""
         resource = request.match_info.route.resource
         route = _UNKNOWN if resource is None else resource.canonical
         method = request.method if resource is not None else _UNKNOWN
-        requests, seconds = self._of(method, route, answer.status)
+        requests, durations = self._of(method, route, answer.status)
         requests.inc()
         # A stream takes as long as its reader wants.
         if isinstance(answer, web.Response):
-            seconds.observe(time.perf_counter() - began)
-        return answer
+            durations.observe(seconds)
 
     def _of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         """Return what counts such requests; finding it by labels takes its time."""

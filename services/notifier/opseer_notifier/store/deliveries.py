@@ -26,7 +26,6 @@ from opseer_notifier.store.notices import tell_user
 from opseer_notifier.store.reports import SCHEMA
 
 LEASE: Final = timedelta(seconds=60)
-_KEPT: Final = timedelta(days=90)
 _WEEKS: Final = timedelta(days=14)
 _LOST: Final = (
     "The process ended while it was sending: the message may have arrived. Send it "
@@ -136,18 +135,6 @@ class DeliveryStore:
             if (verdict.disables or verdict.is_given_up) and not delivery.asked:
                 await _tell_others(connection, delivery, verdict, now)
         return True
-
-    async def forget_old(self, account_ids: list[UUID], now: datetime) -> None:
-        """Drop what is older than the log goes back."""
-        for account_id in account_ids:
-            async with self._database.transaction(account_id) as connection:
-                await connection.execute(
-                    """
-                    DELETE FROM notifier.delivery
-                    WHERE account_id = $1 AND created_at < $2
-                    """,
-                    *(account_id, now - _KEPT),
-                )
 
 
 async def _ends_unsent(connection: Connection, row: Row) -> bool:

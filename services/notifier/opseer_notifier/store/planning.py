@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from opseer_common.database import (
@@ -15,6 +16,8 @@ from opseer_common.database import (
 from opseer_common.firing import Timetable
 from opseer_notifier.domain.planning import WAITS, Due, Firing, Setting
 
+KEPT: Final = timedelta(days=90)
+"""How far the delivery log goes back."""
 _DUE = """
     SELECT account_id, user_id FROM notifier.sweep_alert_setting
     WHERE next_fire_at IS NULL OR next_fire_at <= $1
@@ -29,6 +32,9 @@ _LOCK = """
     WHERE s.account_id = $1 AND s.user_id = $2
       AND (s.next_fire_at IS NULL OR s.next_fire_at <= $3)
     FOR UPDATE OF s SKIP LOCKED
+"""
+_FORGET = """
+    DELETE FROM notifier.delivery WHERE account_id = $1 AND created_at < $2
 """
 _ADD = """
     INSERT INTO notifier.delivery (delivery_id, account_id, user_id, destination_id,
@@ -73,6 +79,8 @@ class PlanningStore:
                 if row is None:
                     continue
                 firing = fire(_setting(account_id, user_id, row), now)
+                if firing.due:
+                    await connection.execute(_FORGET, account_id, now - KEPT)
                 for due in firing.due:
                     await _add(connection, account_id, user_id, due, now)
                 await connection.execute(

@@ -136,6 +136,8 @@ class _Fetch:
         await self._tell("projects", _WHOLE)
         await self._each(_METRICS, projects, self._metrics)
         await self._each(_REFUNDS, projects, self._refunds)
+        # Only asked for where it is needed: then it is not held against the token.
+        self._permissions.setdefault(_ORDERS, "unknown")
         return Fetched(
             permissions=self._permissions,
             live_lists=frozenset(self._live_lists),
