@@ -179,6 +179,7 @@ class Chart {
     this.figures = figures;
     this.at = -1;
     place.hidden = false;
+    place.parentElement.querySelector(".legend")?.removeAttribute("hidden");
     this.chart = echarts.init(place, null, { renderer: "svg" });
     this.tip = new Tip(place);
     this.draw();

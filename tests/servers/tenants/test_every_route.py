@@ -16,7 +16,6 @@ from opseer_common.testing.tenants import Tenant
 from opseer_gateway.web.sessions import form_token
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-NOT_JSON = {"Content-Type": "application/json"}
 BODIES: Mapping[str, Any] = {"/api/v1/projects/{project_id}": {"name": "taken over"}}
 """What a write has to say to reach what its id is about."""
 FORMS = {

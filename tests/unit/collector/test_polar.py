@@ -49,6 +49,27 @@ def test_a_period_that_does_not_fit(period: bytes) -> None:
     assert found.value.day == DAY
 
 
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_an_instant_that_never_was(year: str) -> None:
+    """Rule: an instant that no zone can hold is put aside like any other nonsense."""
+    at = f"{year}-01-01T00:00:00+09:00"
+    raw = msgspec.Raw(msgspec.json.encode({"timestamp": at, "created_at": at}))
+    with pytest.raises(PeriodError):
+        shapes.day_of_period(raw, SEOUL)
+    assert shapes.created(raw) is None
+    refund = {
+        "id": "r",
+        "created_at": at,
+        "status": "succeeded",
+        "amount": 1,
+        "currency": "usd",
+        "order_id": "o",
+        "customer_id": "c",
+    }
+    with pytest.raises(PeriodError):
+        shapes.refund(msgspec.Raw(msgspec.json.encode(refund)))
+
+
 def test_refusals() -> None:
     """Rule: 401 ends, 403 is a scope, 422 a parameter; Retry-After is heeded."""
     dialect = PolarDialect()

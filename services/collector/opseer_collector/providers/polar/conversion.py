@@ -62,7 +62,7 @@ class Conversion:
         self._asked += 1
         try:
             return await self._share(refund, organization)
-        except (UnreadableError, PeriodError, msgspec.DecodeError):
+        except (UnreadableError, PeriodError, msgspec.DecodeError, OverflowError):
             return None
 
     async def _share(

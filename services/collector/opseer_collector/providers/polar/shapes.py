@@ -13,6 +13,8 @@ import msgspec
 from opseer_common.days import day_of
 
 _MOST: Final = Decimal(10**15)
+_YEARS: Final = range(2015, 2200)
+"""Instants outside of it are none of Polar's, and no zone can hold the outermost."""
 SUCCEEDED: Final = "succeeded"
 
 
@@ -71,6 +73,8 @@ def day_of_period(raw: msgspec.Raw, tz: ZoneInfo) -> date:
         stamp = msgspec.json.decode(raw, type=_Stamp).timestamp
     except (msgspec.DecodeError, RecursionError):
         raise PeriodError("$.periods[].timestamp") from None
+    if stamp.year not in _YEARS:
+        raise PeriodError("$.periods[].timestamp")
     return stamp.date() if stamp.tzinfo is None else day_of(stamp, tz)
 
 
@@ -105,6 +109,8 @@ def created(raw: msgspec.Raw) -> datetime | None:
         at = msgspec.json.decode(raw, type=_Created).created_at
     except (msgspec.DecodeError, RecursionError):
         return None
+    if at.year not in _YEARS:
+        return None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
@@ -113,4 +119,6 @@ def refund(raw: msgspec.Raw) -> Refund:
     found = msgspec.json.decode(raw, type=Refund)
     if not 0 <= found.amount < _MOST or not found.currency.isalpha():
         raise PeriodError("$.items[].amount")
+    if found.created_at.year not in _YEARS:
+        raise PeriodError("$.items[].created_at")
     return found
