@@ -355,7 +355,8 @@ def measure(users: int, count: int) -> bool:
         f"{users} users, {count} notifier(s): the last arrived after "
         f"{found.seconds:.1f} s (<= {MOST_SECONDS:.0f}); processor: {found.cpu:.1f} s "
         f"of notifiers, {found.cpu_of_all:.1f} s of everyone; "
-        f"{found.memory_mb:.0f} MB; {found.requests} requests with {found.ids} ids; {found.states}"
+        f"{found.memory_mb:.0f} MB; {found.requests} requests with {found.ids} ids; "
+        f"{found.states}"
     )
     exact = found.requests == found.ids == users == found.states.get("sent")
     return found.seconds <= MOST_SECONDS and exact

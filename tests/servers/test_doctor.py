@@ -99,8 +99,10 @@ async def test_database_without_tables(
             "newer release",
         ),
         (
-            "DELETE FROM opseer_meta.migration WHERE package LIKE '%mrr'"
-            " AND name LIKE '0001%'",
+            """
+            DELETE FROM opseer_meta.migration
+            WHERE package LIKE '%mrr' AND name LIKE '0001%'
+            """,
             "migrations",
             "1 not applied",
         ),

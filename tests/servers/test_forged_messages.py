@@ -1,4 +1,4 @@
-"""Messages that nobody of ours said: they are pointers, so nothing follows from them."""
+"""Messages that none of ours said: they are pointers, so nothing follows from them."""
 
 from __future__ import annotations
 

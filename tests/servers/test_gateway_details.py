@@ -360,9 +360,10 @@ async def test_the_page_of_a_day_without_figures(
     assert status == 200
     assert text.count("— before the history begins") == 2
     assert "$" not in text
-    assert (await page(gateway, owner, "/dashboard/revenue/stripe/2026-13-01"))[0] == 422
+    stripe = "/dashboard/revenue/stripe"
+    assert (await page(gateway, owner, f"{stripe}/2026-13-01"))[0] == 422
     for edge in ("0001-01-01", "9999-12-31"):
-        assert (await page(gateway, owner, f"/dashboard/revenue/stripe/{edge}"))[0] == 200
+        assert (await page(gateway, owner, f"{stripe}/{edge}"))[0] == 200
         assert (await gateway.call("GET", paths(edge)[0], owner=owner)).status == 200
     stranger = await gateway.call("GET", f"/dashboard/revenue/stripe/{yesterday}")
     assert (stranger.status, stranger.headers["Location"]) == (303, "/login")

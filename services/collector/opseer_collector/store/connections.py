@@ -60,13 +60,21 @@ class Connections:
                 await _begin(connection, place, message.run_id, now)
 
     async def disconnected(self, message: IntegrationDisconnected) -> None:
-        """Delete everything of the connection."""
+        """Delete everything of the connection, if it is gone: news alone is no proof."""
         place = Place(message.account_id, message.source, message.connection_id)
         async with self._database.transaction(message.account_id) as connection:
             await inbox.is_new(
                 connection, SCHEMA, message.durable(_SERVICE), message.message_id
             )
-            await _purge(connection, place)
+            connected = await connection.fetchval(
+                """
+                SELECT true FROM gateway.v1_integration
+                WHERE (account_id, source, connection_id) = ($1, $2, $3)
+                """,
+                *_ids(place),
+            )
+            if not connected:
+                await _purge(connection, place)
 
     async def requested(self, message: CollectionRequested, now: datetime) -> None:
         """Put the run in line; refused at once where the key was refused."""

@@ -29,8 +29,6 @@ SOURCES: Final[tuple[Source, ...]] = tuple(CHANNELS)
 SOURCE_NAMES: Mapping[Source, str] = MappingProxyType(
     {source: channel.name for source, channel in CHANNELS.items()}
 )
-STRIPE_PERMISSIONS: Mapping[str, str] = CHANNELS["stripe"].permissions
-"""The 12 permissions in the order of the key's form, with Stripe's names for them."""
 
 Preset = Literal["opseer", "stripe", "stripe_all_discounts", "committed"]
 State = Literal["collecting", "connected", "auth_failed", "disconnected"]

@@ -96,6 +96,10 @@ _GONE = """
     WHERE i.account_id IS NULL
 """
 
+_CONNECTED = f"""
+    SELECT true FROM gateway.v1_integration WHERE {OF}
+"""  # noqa: S608 - constants
+
 _KEPT = msgspec.json.Decoder(Standing)
 
 
@@ -199,10 +203,12 @@ class PostgresStore:
         return True
 
     async def forget(self, key: ConnectionKey, message_id: UUID | None) -> None:
-        """Delete the rows of this connection."""
+        """Delete the rows of this connection, if it is gone: news alone is no proof."""
         async with self._database.transaction(key.account_id) as connection:
             if await is_new(connection, IntegrationDisconnected, message_id):
                 await lock(connection, key)
+                if await connection.fetchval(_CONNECTED, *of(key)):
+                    return
                 for table in OWN:
                     await connection.execute(
                         f"DELETE FROM mrr.{table} WHERE {OF}",  # noqa: S608
