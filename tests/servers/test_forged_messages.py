@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from opseer_collector.store.connections import Connections
+from opseer_common.contracts import IntegrationDisconnected
 from opseer_common.database import Database
 from opseer_common.testing.company import CHANGES, NEW, NOW, OLD
 from opseer_common.testing.published import Connected, Publisher, publisher
@@ -15,7 +17,7 @@ from opseer_mrr.actions import COMPUTED_SOURCES, Computing
 from opseer_mrr.domain.computation import ConnectionKey
 from opseer_mrr.store.figures import PostgresStore
 
-FORGED = 250
+FORGED = 50
 
 
 @pytest.fixture
@@ -85,3 +87,23 @@ async def test_a_forged_end_deletes_nothing(
     before = await figures(world)
     await computing.forget(key_of(computed), uuid4())
     assert await figures(world) == before
+
+
+async def test_a_forged_end_stops_no_collecting(
+    database: FreshDatabase, world: Publisher, computed: Connected
+) -> None:
+    """Rule: the collector, too, keeps what belongs to a connection that is there."""
+    before = await world.rows_of("collector", computed)
+    own = await Database.connect(database.login_url("collector"), size=1)
+    message = IntegrationDisconnected.of(
+        computed.account_id, computed.source, computed.connection_id
+    )
+    await Connections(own).disconnected(message)
+    assert await world.rows_of("collector", computed) == before > 0
+    await world.disconnect(computed)
+    again = IntegrationDisconnected.of(
+        computed.account_id, computed.source, computed.connection_id
+    )
+    await Connections(own).disconnected(again)
+    await own.close()
+    assert await world.rows_of("collector", computed) == 0

@@ -60,7 +60,7 @@ class Connections:
                 await _begin(connection, place, message.run_id, now)
 
     async def disconnected(self, message: IntegrationDisconnected) -> None:
-        """Delete everything of the connection, if it is gone: news alone is no proof."""
+        """Delete what the connection left, if it is gone: news alone is no proof."""
         place = Place(message.account_id, message.source, message.connection_id)
         async with self._database.transaction(message.account_id) as connection:
             await inbox.is_new(
