@@ -257,7 +257,9 @@ def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
     doors = Doors(sessions, origins, renderer, frames)
     boards = Boards(parts.store, utc_now)
     revenue = [
-        *OverviewPages(reading, connections, sessions, renderer, utc_now).routes(),
+        *OverviewPages(
+            reading, parts.alerts, connections, sessions, renderer, utc_now
+        ).routes(),
         *RevenuePages(boards, connections, sessions, renderer).routes(),
         *DayPages(parts.details, sessions, renderer, frames).routes(),
     ]

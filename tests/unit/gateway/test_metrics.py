@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from opseer_common.days import DayRange
@@ -168,6 +169,35 @@ def test_what_cannot_be_computed_is_null_with_a_reason(
     assert found.rates == Rates()
     assert found.reason == reason
     assert found.reasons == dict.fromkeys(Rates.__struct_fields__, rates)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "known"),
+    [
+        ("expansion", {"revenue_churn_rate": 2_000}),
+        ("contraction", {}),
+        ("churned", {}),
+        ("new", {"revenue_churn_rate": 2_000, "net_revenue_churn_rate": 0}),
+        (
+            "of_which_reactivation",
+            {"revenue_churn_rate": 2_000, "quick_ratio": 20_000},
+        ),
+    ],
+)
+def test_a_movement_that_is_not_told_apart_is_not_zero(
+    connect: Connect, unknown: str, known: Mapping[str, int]
+) -> None:
+    """Rule: one day that does not tell a movement leaves out each rate made of it."""
+    rows = (ROWS[0], ROWS[1], msgspec.structs.replace(ROWS[2], **{unknown: None}))
+    stored = StoredRange(rows, BASES, "usd", NOW, FOUND.stored)
+    found = metrics(connect(), DAYS, "subscription", stored)
+    assert found.mrr is not None
+    assert getattr(found.mrr, unknown) is None
+    assert (found.mrr.net, found.mrr.closing) == (20_000, 120_700)
+    names = ("revenue_churn_rate", "net_revenue_churn_rate", "quick_ratio")
+    for name in names:
+        assert getattr(found.rates, name) == known.get(name)
+    assert found.reasons == {name: "NOT_SPLIT" for name in names if name not in known}
 
 
 def test_days_that_do_not_tell_of_customers(connect: Connect) -> None:

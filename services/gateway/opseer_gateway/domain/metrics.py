@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -24,22 +25,35 @@ WHOLE: Final = 10_000
 """One, in parts per ten thousand."""
 NO_BASE: Final = "NO_BASE"
 """There is nothing to divide by."""
+NOT_SPLIT: Final = "NOT_SPLIT"
+"""A day has the sum of its movements alone, as some channels tell no more."""
 _COUNTED: Final = ("customer_churn_rate", "subscription_churn_rate")
+_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "revenue_churn_rate": ("contraction", "churned"),
+        "net_revenue_churn_rate": (
+            *("expansion", "contraction", "churned", "of_which_reactivation"),
+        ),
+        "quick_ratio": ("new", "expansion", "contraction", "churned"),
+    }
+)
+"""The movements that a rate is made of."""
 
 
 class MrrFlow(msgspec.Struct, frozen=True, kw_only=True):
     """MRR through a range: opening + net + fx + rebased = closing.
 
-    net = new + expansion + contraction + churned. `rebased` is what stored history and
-    the days computed after it differ by, where the range spans their seam.
+    net = new + expansion + contraction + churned; one of these is null where a day does
+    not tell it apart. `rebased` is what stored history and the days computed after it
+    differ by, where the range spans their seam.
     """
 
     opening: int
-    new: int
-    of_which_reactivation: int
-    expansion: int
-    contraction: int
-    churned: int
+    new: int | None
+    of_which_reactivation: int | None
+    expansion: int | None
+    contraction: int | None
+    churned: int | None
     net: int
     fx: int
     rebased: int
@@ -78,8 +92,9 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """What became of MRR from the start of day `from` to the end of day `to`.
 
     Amounts are minor units of `currency`; `arr` and `arpa` (per subscription) are of
-    the end. `reasons` names each rate that is null with a reason of the days, or
-    NO_BASE where there is nothing to divide by.
+    the end. `reasons` names each rate that is null with a reason of the days, with
+    NOT_SPLIT where a channel does not tell its movements apart, or NO_BASE where there
+    is nothing to divide by.
     """
 
     source: Source
@@ -144,7 +159,7 @@ def metrics(known: Known, days: DayRange, grain: Grain, found: StoredRange) -> M
         arpa=round_half_even(Fraction(mrr.closing, active)) if active else None,
         rates=rates,
         reasons={
-            name: "BEFORE_HISTORY" if name in _COUNTED and not customers else NO_BASE
+            name: _why_none(name, mrr, customers)
             for name, value in msgspec.structs.asdict(rates).items()
             if value is None
         },
@@ -175,11 +190,11 @@ def _mrr_flow(rows: Sequence[MovementRow]) -> MrrFlow:
     net, fx = sum(row.net or 0 for row in rows), sum(row.fx or 0 for row in rows)
     return MrrFlow(
         opening=opening,
-        new=sum(row.new or 0 for row in rows),
-        of_which_reactivation=sum(row.of_which_reactivation or 0 for row in rows),
-        expansion=sum(row.expansion or 0 for row in rows),
-        contraction=sum(row.contraction or 0 for row in rows),
-        churned=sum(row.churned or 0 for row in rows),
+        new=_whole_sum([row.new for row in rows]),
+        of_which_reactivation=_whole_sum([row.of_which_reactivation for row in rows]),
+        expansion=_whole_sum([row.expansion for row in rows]),
+        contraction=_whole_sum([row.contraction for row in rows]),
+        churned=_whole_sum([row.churned for row in rows]),
         net=net,
         fx=fx,
         rebased=closing - opening - net - fx,
@@ -215,28 +230,43 @@ def _flow(days: Sequence[tuple[int, int | None, int | None]]) -> PayerFlow:
     )
 
 
+def _whole_sum(values: Sequence[int | None]) -> int | None:
+    """Return the sum of values; None unless each of them is known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
 def _rates(
     mrr: MrrFlow, customers: PayerFlow | None, subscriptions: PayerFlow | None
 ) -> Rates:
-    gone = -(mrr.churned + mrr.contraction)
-    won = mrr.new + mrr.expansion
+    gone = _whole_sum([mrr.churned, mrr.contraction])
+    lost = None if gone is None else -gone
+    kept = _whole_sum([mrr.expansion, mrr.of_which_reactivation])
+    net = None if lost is None or kept is None else lost - kept
     return Rates(
         customer_churn_rate=_lost_part(customers),
         subscription_churn_rate=_lost_part(subscriptions),
-        revenue_churn_rate=_part(gone, mrr.opening),
-        net_revenue_churn_rate=_part(
-            gone - mrr.expansion - mrr.of_which_reactivation, mrr.opening
-        ),
-        quick_ratio=_part(won, gone),
+        revenue_churn_rate=_part(lost, mrr.opening),
+        net_revenue_churn_rate=_part(net, mrr.opening),
+        quick_ratio=_part(_whole_sum([mrr.new, mrr.expansion]), lost),
     )
+
+
+def _why_none(name: str, mrr: MrrFlow, customers: PayerFlow | None) -> str:
+    """Return why a rate of days with movements is null."""
+    if name in _COUNTED:
+        return NO_BASE if customers else "BEFORE_HISTORY"
+    if any(getattr(mrr, part) is None for part in _PARTS[name]):
+        return NOT_SPLIT
+    return NO_BASE
 
 
 def _lost_part(flow: PayerFlow | None) -> int | None:
     return None if flow is None else _part(flow.lost, flow.opening)
 
 
-def _part(part: int, whole: int) -> int | None:
-    """Return a part in parts per ten thousand; None of nothing."""
-    if whole <= 0:
+def _part(part: int | None, whole: int | None) -> int | None:
+    """Return a part in parts per ten thousand; None of nothing or of the unknown."""
+    if part is None or whole is None or whole <= 0:
         return None
     return round_half_even(Fraction(part * WHOLE, whole))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from opseer_common.channels import CHANNELS
+from opseer_common.channels import CAVEATS, CHANNELS
 from opseer_common.days import DayRange
 from opseer_common.rendering import reason_words
 from opseer_gateway.actions.board import RATE_DAYS, Board
@@ -18,7 +18,7 @@ from opseer_gateway.domain.board import (
     within,
 )
 from opseer_gateway.domain.figures import MovementRow
-from opseer_gateway.domain.metrics import NO_BASE
+from opseer_gateway.domain.metrics import NO_BASE, NOT_SPLIT
 from opseer_gateway.pages import formats
 from opseer_gateway.pages.formats import NONE, Delta
 from opseer_gateway.pages.revenue import texts
@@ -90,7 +90,8 @@ def _told_rates(board: Board) -> list[str]:
 
 def _rate(board: Board, key: str, as_of: str) -> Card:
     value, reason = getattr(board.metrics.rates, key), board.metrics.reasons.get(key)
-    why = texts.NO_BASE if reason == NO_BASE else reason_words(reason or "COLLECTING")
+    words = {NO_BASE: texts.NO_BASE, NOT_SPLIT: CAVEATS[NOT_SPLIT]}
+    why = words.get(reason or "") or reason_words(reason or "COLLECTING")
     return Card(
         key,
         texts.RATES[key],
