@@ -101,6 +101,14 @@ const KINDS = {
       areaStyle: { color: line, opacity: 0.11, origin: "start" },
       emphasis: { disabled: true },
     }];
+    if (figures.estimated) {
+      option.series.push({
+        type: "line", data: figures.major(figures.estimated), connectNulls: false, showSymbol: false,
+        lineStyle: { color: line, width: 2, type: "dashed" }, itemStyle: { color: line },
+        areaStyle: { color: line, opacity: 0.04, origin: "start" },
+        emphasis: { disabled: true },
+      });
+    }
     return option;
   },
 
@@ -154,10 +162,14 @@ const KINDS = {
 
 /** What the tooltip of a day says: lines of a label and a text, and a remark. */
 const SAID = {
-  trend: (figures, at) => ({
-    lines: [["MRR", figures.exact(figures.mrr[at])], ["Net MRR Movement", figures.signed(figures.series.net[at])]],
-    remark: figures.mrr[at] === null ? figures.unmoved[at] : "",
-  }),
+  trend: (figures, at) => {
+    const guess = figures.estimated?.[at] ?? null;
+    const mrr = guess === null ? ["MRR", figures.mrr[at]] : ["MRR, estimated", guess];
+    return {
+      lines: [[mrr[0], figures.exact(mrr[1])], ["Net MRR Movement", figures.signed(figures.series.net[at])]],
+      remark: mrr[1] === null ? figures.unmoved[at] : "",
+    };
+  },
   waterfall: (figures, at) => ({
     lines: [...told(figures), "net"].map((group) => [`${NAMES[group]}`, figures.signed(figures.series[group][at])]),
     remark: figures.unmoved[at],
@@ -246,7 +258,8 @@ class Chart {
   }
 
   open(at) {
-    if (at < 0) return;
+    // No payments are kept of days that are estimated.
+    if (at < 0 || (this.figures.estimated?.[at] ?? null) !== null) return;
     const part = this.kind === "revenue" ? "#revenue" : "#movements";
     location.assign(`/dashboard/revenue/${this.figures.source}/${this.figures.days[at]}${part}`);
   }

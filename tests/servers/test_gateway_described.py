@@ -109,6 +109,6 @@ async def test_no_undocumented_answer_in_10000(
     shared_gateway: RunningGateway, owner_of_own: Owner, tmp_path: Path
 ) -> None:
     """Nor in 10,000 by chance."""
-    options = ("--phases=fuzzing", "--max-examples=240", "--seed=2")
+    options = ("--phases=fuzzing", "--max-examples=250", "--seed=2")
     report = await tried(shared_gateway, owner_of_own, tmp_path, *options)
     assert cases(report) >= 10_000

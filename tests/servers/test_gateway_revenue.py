@@ -198,3 +198,32 @@ async def test_nothing_is_connected(
         assert words in page
         assert "data-chart" not in page
     assert (await see(shared_gateway, session, "/dashboard/revenue/x")).status == 404
+
+
+async def test_older_history_is_asked_for_by_a_form(
+    shared_gateway: RunningGateway, connected: Connected, session: Any
+) -> None:
+    """The page of twelve months offers the estimate where none was made."""
+    page = (await see(shared_gateway, session, PAGE)).text
+    assert f'href="{PAGE}/history"' in page
+    empty = (await see(shared_gateway, session, f"{PAGE}/history")).text
+    assert "Older history was not estimated yet." in empty
+    assert f'<form method="post" action="{PAGE}/history">' in empty
+    assert "data-chart" not in empty
+    begun = (await see(shared_gateway, session, f"{PAGE}/history?asked=1")).text
+    assert "It begins in a moment." in begun
+    other = await see(shared_gateway, session, "/dashboard/revenue/polar/history")
+    assert "SOURCE_NOT_SUPPORTED" in other.text
+
+
+async def test_the_landing_page_draws_the_month(
+    shared_gateway: RunningGateway, connected: Connected, session: Any
+) -> None:
+    """Each connected channel has its MRR and Net Revenue of 30 days, and the report."""
+    page = (await see(shared_gateway, session, "/dashboard")).text
+    assert 'aria-label="MRR ' in page
+    assert 'aria-label="Net Revenue ' in page
+    assert "in 30 days" in page
+    assert 'id="report">Your daily report<' in page
+    assert "No report will be sent" in page
+    assert "<script" not in page.split("<main", 1)[1]

@@ -45,6 +45,7 @@ from opseer_gateway.pages.frame import Frames
 from opseer_gateway.pages.overview import OverviewPages
 from opseer_gateway.pages.rendering import Renderer
 from opseer_gateway.pages.revenue.days import DayPages
+from opseer_gateway.pages.revenue.history import HistoryPages
 from opseer_gateway.pages.revenue.page import RevenuePages
 from opseer_gateway.providers.polar import PolarProvider
 from opseer_gateway.providers.revenuecat import RevenueCatProvider
@@ -272,6 +273,7 @@ def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
         *AlertPages(parts.alerts, reading, doors, utc_now).routes(),
         *ReferencePage(api, sessions, renderer, frames).routes(),
         *EntrancePages(parts.entrance, sessions, origins, renderer).routes(),
+        *HistoryPages(parts.trends, reading, sessions, renderer, frames).routes(),
         *parts.kept.routes(revenue),
         *assets.routes(),
     ]

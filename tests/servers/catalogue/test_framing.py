@@ -74,7 +74,7 @@ ENTRIES = (
         75, "chunk size", POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"
     ),
     RawEntry(
-        76, "Expect", POST + b"Content-Length: 2\r\nExpect: bogus\r\n\r\n", (417,)
+        76, "Expect", POST + b"Content-Length: 2\r\nExpect: bogus\r\n\r\n{}", (417,)
     ),
     RawEntry(
         77, "TRACE", b"TRACE /healthz HTTP/1.1\r\nHost: localhost\r\n" + CLOSE, (405,)
@@ -146,7 +146,7 @@ async def test_84_slow_headers(gateway: RunningGateway) -> None:
 async def test_85_slow_body(gateway: RunningGateway) -> None:
     """A body that drips is 408 when 10 s are over."""
     head = POST + b"Content-Type: application/json\r\nContent-Length: 60\r\n\r\n"
-    said = await gateway.send(head, *[b"{"] * 40, pause=0.3)
+    said = await gateway.send(head, *[b"{"] * 30, pause=0.3)
     assert said.startswith(b"HTTP/1.1 408 ")
     assert b"REQUEST_TIMEOUT" in said
 

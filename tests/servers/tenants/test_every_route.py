@@ -32,7 +32,7 @@ FORMS = {
 NO_IDS = re.compile(
     r"/dashboard/account/(password|projects/add|people/invite|tokens/add)"
     r"|/dashboard/alert/(settings|destinations/add)|/unsubscribe"
-    r"|/dashboard/integrations/\{source\}/\w+"
+    r"|/dashboard/(integrations|revenue)/\{source\}/\w+"
     r"|/(setup|login|logout)|/(sign-in|invite)/\{token\}"
 )
 """The forms that take none: of the visitor's own account, or a token that opens."""

@@ -12,6 +12,7 @@ from opseer_common.channels import CHANNELS
 from opseer_common.contracts import Source
 from opseer_gateway.actions.board import Board, Boards
 from opseer_gateway.actions.connections import Connections
+from opseer_gateway.domain.history import HISTORY_SOURCES
 from opseer_gateway.domain.integrations import SOURCE_NAMES, SOURCES
 from opseer_gateway.domain.periods import DEFAULT, PRESETS
 from opseer_gateway.domain.refusals import not_found
@@ -122,6 +123,7 @@ def _values(board: Board) -> Mapping[str, Any]:
         "all_days": CACHE_DAYS,
         "notices": states.notices(board),
         "how": lambda key: texts.how(row.source, key),
+        "has_history": row.source in HISTORY_SOURCES,
         "computed": CHANNELS[row.source].computed,
         "utc_days": CHANNELS[row.source].fixed_zone == "UTC",
         "presets": [(key, label) for key, label in PRESETS.items() if key != "custom"],
