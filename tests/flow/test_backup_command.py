@@ -102,7 +102,7 @@ def test_doctor_finds_a_healthy_machine(backups: Path) -> None:
     """Rule: after `opseer up` every check is ok and the status is 0."""
     status, *lines = (backups / "doctor").read_text().splitlines()
     assert status == "0", lines
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert [line for line in lines if not line.startswith("ok ")] == []
 
 

@@ -42,6 +42,7 @@ async def test_history_keeps_what_it_was_computed_under(
         await computing.compute(key)
         rows = await world.fetch("SELECT * FROM mrr.day_basis ORDER BY day")
         assert await world.rows_of("mrr", of) > 0
+        await world.disconnect(of)
         await computing.forget(key)
         assert await world.rows_of("mrr", of) == 0
     await own.close()

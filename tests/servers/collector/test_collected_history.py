@@ -227,5 +227,6 @@ async def test_it_waits_for_what_is_more_urgent(
     }
     rows = await collector.sealed.fetch("SELECT id FROM collector.v1_invoice_line")
     assert {row["id"] for row in rows} == billed
+    await collector.sealed.disconnect(made.account_id)
     await collector.connections.disconnected(made.ended())
     assert await collector.sealed.rows_of(made) == 0
