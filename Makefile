@@ -9,8 +9,9 @@ BIN := $(VENV)/bin
 PLACE := $(VENV)/.place
 MOVED := $(subst =$(CURDIR)=,,=$(shell cat $(PLACE) 2>/dev/null)=)
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
-# Two workers: each has its own servers, and a module's tests stay together.
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadscope
+# Three workers for two cores, for tests wait for servers: each has its own servers, and
+# a module's tests stay together.
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist loadscope
 COMPOSE := docker compose --file deploy/compose.yaml
 
 .PHONY: help

@@ -74,14 +74,15 @@ def truth(company: StripeCompany, days: int) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("company", [{"script": founded}], indirect=True)
+@pytest.mark.parametrize("rounds", [2, pytest.param(9, marks=pytest.mark.deep)])
 async def test_daily_rounds_are_the_ledgers(
-    database: FreshDatabase, company: StripeCompany, collector: Collector
+    database: FreshDatabase, company: StripeCompany, collector: Collector, rounds: int
 ) -> None:
-    """A first collection and nine rounds: revenue and movements of every closed day."""
+    """A first collection and its rounds: revenue and movements of every closed day."""
     made = await collector.collect()
     assert await collector.figures(made) == company.truth()
     assert rows_of(await computed(database, made), 29) == truth(company, 29)
-    for _ in range(9):
+    for _ in range(rounds):
         company.now = (await collector.connection(made))["next_run_at"]
         assert await collector.connections.start_rounds(company.now) == 1
         assert await collector.drive_all() == 1
