@@ -85,7 +85,7 @@ def test_ctrl_c_leaves_no_process(start: Start, layout: Layout) -> None:
         assert answer.status == 200
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.wait(15) == 0
+    assert process.wait(30) == 0
     assert time.monotonic() - began < 10
     assert not any(psutil.pid_exists(pid) for pid in running.values())
     assert _left_on(layout) == []
@@ -129,7 +129,7 @@ def test_killed_service_comes_back(start: Start, layout: Layout) -> None:
         assert time.monotonic() < deadline, now
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(15) == 0
+    assert process.wait(30) == 0
 
 
 def test_orphans_are_ended_by_the_next_start(start: Start, layout: Layout) -> None:

@@ -95,6 +95,24 @@ async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(seconds)
 
 
+async def _built(building: Awaitable[None], stopping: asyncio.Event) -> bool:
+    """Wait for the service to be built; False where it is told to stop before.
+
+    What it waits for may be away for long: Postgres, or the bus.
+    """
+    task, stop = asyncio.ensure_future(building), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+            return True
+    finally:
+        stop.cancel()
+        task.cancel()
+        await asyncio.gather(stop, task, return_exceptions=True)
+    return False
+
+
 async def live(
     build: Callable[[Lifetime], Awaitable[None]], ready_file: Path | None = None
 ) -> None:
@@ -104,8 +122,8 @@ async def live(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lifetime.stopping.set)
-        await build(lifetime)
-        await lifetime.wait()
+        if await _built(build(lifetime), lifetime.stopping):
+            await lifetime.wait()
     _log.info("stopped")
 
 
