@@ -47,10 +47,9 @@ async def test_history_keeps_what_it_was_computed_under(
         assert await world.rows_of("mrr", of) == 0
     await own.close()
     ago = {(TODAY - row["day"]).days: row for row in rows}
-    presets = {
+    assert {
         n: msgspec.json.decode(row["policy"])["preset"] for n, row in ago.items()
-    }
-    assert presets == {n: "opseer" if n >= 27 else "stripe" for n in range(30, -4, -1)}
+    } == {n: "opseer" if n >= 27 else "stripe" for n in range(30, -4, -1)}
     paying = {n: (row["customers"], row["subscriptions"]) for n, row in ago.items()}
     assert [paying[n] for n in (30, 6, 5, 4, 3, 2, 0, -3)] == [
         *((2, 2), (2, 2), (3, 3), (3, 3), (2, 2), (2, 2), (2, 2), (2, 2))
