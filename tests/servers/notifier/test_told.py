@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +33,7 @@ async def change(world: World, of: Connected, setting: str) -> None:
         ("state = 'auth_failed'", "AUTH_FAILED", "Stripe refuses the key"),
         ("flags = '{drift,partial}'", "DRIFT", "Stripe's figures drifted"),
         (
-            "last_collected_at = '2026-11-23 05:59:59+00'",
+            "last_collected_at = '2026-11-23 08:00:01+00'",
             "STALE",
             "Nothing collected from Stripe for a day",
         ),
@@ -57,13 +57,56 @@ async def test_a_trouble_is_told_once(
     assert words in slack.body["text"]
 
 
-async def test_a_round_that_is_an_hour_late_is_no_silence(world: World) -> None:
-    """A day with a change of the clocks has 25 hours: that is not told."""
+# Rounds of a source in Berlin, at 00:20 there, by UTC.
+@pytest.mark.parametrize(
+    ("last", "next_round", "begun", "told_at"),
+    [
+        pytest.param(
+            *("2026-10-24 22:20:30", "2026-10-25 23:20:00", None),
+            "2026-10-25 23:50:00",
+            id="25 hours, and the next round does not begin",
+        ),
+        pytest.param(
+            *("2026-10-24 22:20:30", "2026-10-26 23:20:00", "2026-10-25 23:20:00"),
+            "2026-10-25 23:50:00",
+            id="25 hours, and the next round does not end",
+        ),
+        pytest.param(
+            *("2026-03-28 23:20:30", "2026-03-30 22:20:00", "2026-03-29 22:20:00"),
+            "2026-03-29 23:20:30",
+            id="23 hours: late by one before the last is 24 old",
+        ),
+        pytest.param(
+            *("2026-10-20 12:00:00", "2026-10-21 22:20:00", "2026-10-20 22:20:00"),
+            "2026-10-21 12:00:00",
+            id="collected by hand, and no round after that ends",
+        ),
+    ],
+)
+async def test_silence_is_24_hours_and_a_late_round(
+    world: World, last: str, next_round: str, begun: str | None, told_at: str
+) -> None:
+    """Told when both hold: the last is 24 hours old, the next late by half an hour."""
     made = await world.connected()
     await world.subscriber(made.account_id, "webhook")
-    await change(world, made, "last_collected_at = '2026-11-23 06:00:01+00'")
-    await world.at(EIGHT)
+    times = f"last_collected_at = '{last}+00', next_run_at = '{next_round}+00'"
+    await change(world, made, times)
+    if begun is not None:
+        at = datetime.fromisoformat(begun).replace(tzinfo=UTC)
+        await world.published.fetch(
+            """
+            INSERT INTO collector.run (run_id, account_id, source, connection_id, kind,
+                not_before, created_at)
+            VALUES (gen_random_uuid(), $1, $2, $3, 'daily', $4, $4)
+            """,
+            *(made.account_id, made.source, made.connection_id, at),
+        )
+    instant = datetime.fromisoformat(told_at).replace(tzinfo=UTC)
+    await world.at(instant - SECOND)
     assert world.receivers.requests == []
+    await world.at(instant)
+    [taken] = world.receivers.taken
+    assert taken.body["data"]["code"] == "STALE"
 
 
 async def test_the_next_dead_key_is_told_again(world: World) -> None:

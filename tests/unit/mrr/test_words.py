@@ -21,15 +21,17 @@ def _one(phrase: str) -> Subscription:
 
 
 @pytest.mark.parametrize(
-    ("phrase", "lines"),
+    ("phrase", "lines", "comes_to"),
     [
         (
             "3 x 12.00 a month",
             ["price of 12.00: 3 x 12.00 USD per month = 36.00 USD per month"],
+            "36.00",
         ),
         (
             "299.90 a year",
             ["price of 299.90: 1 x 299.90 USD per year / 12 = 24.991667 USD per month"],
+            "24.99",
         ),
         (
             "20.00 every 2 weeks",
@@ -39,6 +41,7 @@ def _one(phrase: str) -> Subscription:
                     " = 43.333333 USD per month"
                 )
             ],
+            "43.33",
         ),
         (
             "12 x 5.00 per package of 5 up a month",
@@ -48,6 +51,7 @@ def _one(phrase: str) -> Subscription:
                     " 15.00 USD per month = 15.00 USD per month"
                 )
             ],
+            "15.00",
         ),
         (
             "7 x graduated [5: 10.00, more: 6.00] a month",
@@ -57,6 +61,7 @@ def _one(phrase: str) -> Subscription:
                     " = 62.00 USD per month"
                 )
             ],
+            "62.00",
         ),
         (
             "10.00 a month, 25 % off once",
@@ -64,6 +69,7 @@ def _one(phrase: str) -> Subscription:
                 "price of 10.00: 1 x 10.00 USD per month = 10.00 USD per month",
                 "discount of 25 % (once): not subtracted by this policy",
             ],
+            "10.00",
         ),
         (
             "10.00 a month, 3.00 off forever",
@@ -71,6 +77,7 @@ def _one(phrase: str) -> Subscription:
                 "price of 10.00: 1 x 10.00 USD per month = 10.00 USD per month",
                 "- discount of 3.00 USD per invoice (forever): 7.00 USD",
             ],
+            "7.00",
         ),
         (
             "11.90 a month, 19 % tax inside",
@@ -78,18 +85,20 @@ def _one(phrase: str) -> Subscription:
                 "price of 11.90: 1 x 11.90 USD per month = 11.90 USD per month",
                 "- taxes inside the price: 10.00 USD",
             ],
+            "10.00",
         ),
         (
             "usage 3.00 a week",
             ["+ price of usage: usage of the last invoice, 13.00 USD per month"],
+            "13.00",
         ),
     ],
 )
-def test_each_step(phrase: str, lines: list[str]) -> None:
+def test_each_step(phrase: str, lines: list[str], comes_to: str) -> None:
     """A line per step, and what it all comes to at the end."""
     *steps, total = arithmetic(_one(phrase), PRESETS["opseer"], NOON)
     assert steps == lines
-    assert total.startswith("= ")
+    assert total == f"= {comes_to} USD per month"
 
 
 def test_what_is_left_out_is_said() -> None:

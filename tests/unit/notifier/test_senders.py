@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -103,8 +102,6 @@ async def test_redirects_are_no_yes(receiver: Receiver) -> None:
 @pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # its own import
 async def test_apprise_where_it_is_allowed(receiver: Receiver) -> None:
     """Title and text arrive; its no is tried again; a URL it does not know is not."""
-    if find_spec("apprise") is None:
-        pytest.skip("the extra is not installed")
     to = replace(
         parcel(receiver, utc_now()), address=AppriseAddress(f"json://{receiver.url}")
     )

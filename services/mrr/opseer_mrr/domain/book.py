@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from opseer_mrr.domain.drafts import Course, Draft, Window, days_between, minor
+from opseer_mrr.domain.drafts import Course, Draft, Window, days_between
 from opseer_mrr.domain.former import has_paid
 from opseer_mrr.domain.gaps import Gap
 from opseer_mrr.domain.holdings import Holding, holding
@@ -68,10 +68,10 @@ class Told:
 
     def _open(self, course: Course) -> None:
         """Enter what it was worth before the first day."""
+        if course.opening is None:
+            return
         state, found = course.opening
-        amount = minor(course.opening)
-        before = self._window.start - 1
-        if amount or (state is not None and has_paid(state, self._policy, before)):
+        if found.minor or has_paid(state, self._policy, self._window.start - 1):
             self.book.former.add(course.customer)
-        if found is not None and amount:
-            self.book.move(course.customer, found.currency, 0, amount)
+        if found.minor:
+            self.book.move(course.customer, found.currency, 0, found.minor)

@@ -16,8 +16,6 @@ from opseer_mrr.domain.snapshot import value
 from opseer_mrr.domain.standing import turning_points
 from opseer_mrr.domain.timeline import Timeline
 
-NOTHING: State = (None, None)
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -138,11 +136,11 @@ def course_of(line: Timeline, policy: Policy, window: Window) -> Course:
 
 def minor(state: State) -> int:
     """Return a state's MRR in its own currency."""
-    return 0 if state[1] is None else state[1].minor
+    return 0 if state is None else state[1].minor
 
 
 def _state(state: Subscription | None, policy: Policy, at: int) -> State:
-    return NOTHING if state is None else (state, value(state, policy, at))
+    return None if state is None else (state, value(state, policy, at))
 
 
 def _instants(line: Timeline, policy: Policy, window: Window) -> list[int]:
@@ -182,7 +180,7 @@ def _drafts(
                 stopped=passing or (low != 0 and not high),
                 reason=_reason(before, after, missed, passing=passing),
                 event_ids=tuple(one.event_id for one in points if one.event_id),
-                states=(before[0], after[0]),
+                states=(before and before[0], after and after[0]),
                 gaps=missed,
             )
         before = after
@@ -217,7 +215,7 @@ def _parts(
 
 
 def _currency(state: State) -> str:
-    return "" if state[1] is None else state[1].currency
+    return "" if state is None else state[1].currency
 
 
 def _flaws(
@@ -238,8 +236,8 @@ def _flaws(
 
 def _unknown(state: State) -> str | None:
     """Return why a counted worth is not wholly known."""
-    found = state[1]
-    return None if found is None or found.worth is None else found.worth.reason
+    worth = None if state is None else state[1].worth
+    return None if worth is None else worth.reason
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

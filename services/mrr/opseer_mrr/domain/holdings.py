@@ -25,8 +25,10 @@ class Holding(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def holding(state: State, policy: Policy, at: int) -> Holding | None:
     """Return what to keep of a subscription's state at `at`; None for no worth."""
+    if state is None:
+        return None
     subscription, found = state
-    if subscription is None or found is None or not found.minor or found.worth is None:
+    if not found.minor or found.worth is None:
         return None
     discounts = [*applied(subscription, at)]
     for item in subscription.items:

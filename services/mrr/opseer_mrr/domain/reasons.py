@@ -11,7 +11,8 @@ from collections import Counter
 from opseer_common.contracts.subscription import Subscription
 from opseer_mrr.domain.snapshot import Value
 
-State = tuple[Subscription | None, Value | None]
+State = tuple[Subscription, Value] | None
+"""A subscription and its value at one instant; None for no subscription."""
 
 _BACK = {
     "trial": "trial_converted",
@@ -33,32 +34,35 @@ _GONE = {
 
 
 def reason_of(before: State, after: State) -> str:
-    """Return the code for the way from one state to the other.
-
-    Each state comes with its value at that end of the day; None for no subscription.
-    """
-    earlier, later = before[1], after[1]
-    if earlier is None or earlier.worth is None:
-        return "new" if earlier is None else _BACK[earlier.standing]
-    if later is None or later.worth is None:
-        return _ending(after[0]) if later is None else _gone(after[0], later)
-    if before[0] is None or after[0] is None:  # pragma: no cover - values have states
-        raise AssertionError("a value without a state")
+    """Return the code for the way from one end of a day to the other."""
+    if before is None:
+        return "new"
+    was, earlier = before
+    if earlier.worth is None:
+        return _BACK[earlier.standing]
+    if after is None:
+        return "cancelled"
+    now, later = after
+    if later.worth is None:
+        return _GONE.get(later.standing) or _ending(now)
     if earlier.currency != later.currency:
         return "currency_change"
-    if earlier.worth.licensed == later.worth.licensed:
+    return _changed((was, now), earlier.worth.licensed, later.worth.licensed)
+
+
+def _changed(
+    states: tuple[Subscription, Subscription], earlier: int, later: int
+) -> str:
+    """Tell what changed the licensed part (minor units); usage where nothing did."""
+    if earlier == later:
         return "usage"
-    up = later.worth.licensed > earlier.worth.licensed
-    return _moved(before[0], after[0], up=up) or _repriced(before[0], after[0], up=up)
+    up = later > earlier
+    return _moved(*states, up=up) or _repriced(*states, up=up)
 
 
-def _gone(state: Subscription | None, later: Value) -> str:
-    return _GONE.get(later.standing) or _ending(state)
-
-
-def _ending(state: Subscription | None) -> str:
+def _ending(state: Subscription) -> str:
     """Tell an end that was asked for before, or came by itself, from a cancellation."""
-    if state is None or state.canceled_at is None or state.ended_at is None:
+    if state.canceled_at is None or state.ended_at is None:
         return "cancelled"
     return "ended" if state.canceled_at < state.ended_at else "cancelled"
 

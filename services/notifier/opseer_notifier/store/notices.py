@@ -12,15 +12,16 @@ import msgspec
 from opseer_common.contracts.message import Source
 from opseer_common.database import Connection, Database
 from opseer_notifier.domain.notices import Notice, Problem
-from opseer_notifier.domain.planning import FREE
+from opseer_notifier.domain.planning import FREE, WAITS
 
-SILENT: Final = timedelta(hours=26)
-"""When a source counts as fallen silent: a day, and what a change of the clocks and a
-long round may add."""
+SILENT: Final = timedelta(hours=24)
+"""For how long nothing was collected when a source counts as fallen silent, unless its
+next round is not due by then (a day with a change of the clocks has 25 hours) or was
+due less than WAITS ago: a round takes its time, and a report waits as long for it."""
 
 _TROUBLES = """
     SELECT account_id, source, connection_id, problem, fact
-    FROM notifier.sweep_trouble WHERE since < $1 LIMIT 1000
+    FROM notifier.sweep_trouble WHERE since <= $1 AND due_at <= $2 LIMIT 1000
 """
 _TELL = """
     INSERT INTO notifier.delivery (delivery_id, account_id, user_id, destination_id,
@@ -55,7 +56,7 @@ class NoticeStore:
     async def troubles(self, now: datetime) -> list[Trouble]:
         """Return what has not been told yet, of accounts that set up alerts."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(_TROUBLES, now - SILENT)
+            rows = await connection.fetch(_TROUBLES, now - SILENT, now - WAITS)
         return [Trouble(**dict(row)) for row in rows]
 
     async def tell(self, trouble: Trouble, now: datetime) -> None:
