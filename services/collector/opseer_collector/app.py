@@ -15,7 +15,7 @@ from opseer_collector.actions import Collecting, Histories
 from opseer_collector.domain.fetching import Environment, Provider
 from opseer_collector.providers.polar.collect import PolarProvider
 from opseer_collector.providers.revenuecat.collect import RevenueCatProvider
-from opseer_collector.providers.stripe.client import open_session
+from opseer_collector.providers.session import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
 from opseer_collector.providers.stripe.history import StripeHistory
 from opseer_collector.schedule import (

@@ -19,7 +19,7 @@ from opseer_collector.domain.fetching import Provider
 from opseer_collector.domain.work import Claim
 from opseer_collector.providers.polar.collect import PolarProvider
 from opseer_collector.providers.revenuecat.collect import RevenueCatProvider
-from opseer_collector.providers.stripe.client import open_session
+from opseer_collector.providers.session import open_session
 from opseer_collector.store.connections import Connections
 from opseer_collector.store.publishing import Publisher
 from opseer_collector.store.rows import Rows

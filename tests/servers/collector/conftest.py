@@ -16,7 +16,7 @@ from aiohttp import web
 from opseer_collector.actions import Collecting, Histories
 from opseer_collector.domain.fetching import Environment
 from opseer_collector.domain.work import Claim
-from opseer_collector.providers.stripe.client import open_session
+from opseer_collector.providers.session import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
 from opseer_collector.providers.stripe.history import StripeHistory
 from opseer_collector.store.connections import Connections

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from opseer_collector.providers.stripe.client import StripeClient, open_session
+from opseer_collector.providers.session import open_session
+from opseer_collector.providers.stripe.client import StripeClient
 from opseer_collector.providers.stripe.pace import Pacer
 from opseer_common.sealing import Secret
 

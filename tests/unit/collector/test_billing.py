@@ -9,10 +9,10 @@ import pytest
 from aiohttp import web
 
 from opseer_collector.domain.fetching import Request
+from opseer_collector.providers.attempts import PermissionMissingError
 from opseer_collector.providers.stripe.billing import EVENT_TYPES, Billing
 from opseer_collector.providers.stripe.client import StripeClient
 from opseer_collector.providers.stripe.decode import Reader
-from opseer_collector.providers.stripe.errors import PermissionMissingError
 from opseer_common.contracts.collection import RunKind
 from opseer_common.contracts.subscription import Tier, UsageCharge
 from opseer_common.sealing import Secret

@@ -9,11 +9,8 @@ import pytest
 from aiohttp import web
 
 from opseer_collector.domain.fetching import KeyRefusedError, ProviderAwayError
+from opseer_collector.providers.attempts import PermissionMissingError, UnreadableError
 from opseer_collector.providers.stripe.client import VERSION, Place, StripeClient
-from opseer_collector.providers.stripe.errors import (
-    PermissionMissingError,
-    UnreadableError,
-)
 
 if TYPE_CHECKING:
     from tests.unit.collector.conftest import StandIn

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from opseer_collector.domain.fetching import Request
 from opseer_collector.domain.records import Batch, Fetched
-from opseer_collector.providers.stripe.client import open_session
+from opseer_collector.providers.session import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
 from opseer_common.sealing import Secret
 

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from opseer_collector.domain.fetching import KeyRefusedError
+from opseer_collector.providers.attempts import PermissionMissingError
 from opseer_collector.providers.polar import shapes
 from opseer_collector.providers.polar.dialect import PolarDialect
 from opseer_collector.providers.polar.shapes import PeriodError
-from opseer_collector.providers.reading import ParameterError, PermissionMissingError
+from opseer_collector.providers.reading import ParameterError
 
 SEOUL = ZoneInfo("Asia/Seoul")
 DAY = date(2026, 11, 23)

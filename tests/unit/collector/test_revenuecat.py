@@ -11,12 +11,8 @@ import msgspec
 import pytest
 
 from opseer_collector.domain.fetching import KeyRefusedError
-from opseer_collector.providers.reading import (
-    Limit,
-    ParameterError,
-    PermissionMissingError,
-    UnreadableError,
-)
+from opseer_collector.providers.attempts import PermissionMissingError, UnreadableError
+from opseer_collector.providers.reading import Limit, ParameterError
 from opseer_collector.providers.revenuecat import figures
 from opseer_collector.providers.revenuecat.dialect import RevenueCatDialect
 from opseer_collector.providers.revenuecat.measures import CHARTS, settled

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from opseer_collector.domain.records import Charge, Quarantined, Window
+from opseer_collector.providers.attempts import UnreadableError
 from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
-from opseer_collector.providers.stripe.errors import UnreadableError
 from opseer_collector.providers.stripe.walk import Listing, Walk, pages
 
 if TYPE_CHECKING:

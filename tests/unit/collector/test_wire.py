@@ -13,13 +13,9 @@ import aiohttp
 import pytest
 
 from opseer_collector.domain.fetching import ProviderAwayError
-from opseer_collector.providers.stripe.client import (
-    PUBLIC_HOSTS,
-    Place,
-    StripeClient,
-    open_session,
-)
-from opseer_collector.providers.stripe.errors import UnreadableError
+from opseer_collector.providers.attempts import UnreadableError
+from opseer_collector.providers.session import PUBLIC_HOSTS, open_session
+from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.pace import Pacer
 from opseer_common.sealing import Secret
 

@@ -25,7 +25,7 @@ from opseer_collector.domain.fetching import Request
 from opseer_collector.domain.rates import Rate, RateTable
 from opseer_collector.domain.records import Batch, Fetched
 from opseer_collector.domain.windows import bounds, span, window
-from opseer_collector.providers.stripe.client import open_session
+from opseer_collector.providers.session import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
 from opseer_common.days import day_of, last_days, start_of, zone
 from opseer_common.sealing import Secret

@@ -30,17 +30,16 @@ from opseer_collector.domain.records import (
 from opseer_collector.domain.reported import MONEY
 from opseer_collector.domain.windows import is_over
 from opseer_collector.providers import aside
+from opseer_collector.providers.attempts import (
+    PermissionMissingError,
+    Sleep,
+    UnreadableError,
+)
 from opseer_collector.providers.polar import shapes
 from opseer_collector.providers.polar.conversion import Conversion
 from opseer_collector.providers.polar.dialect import PolarDialect
 from opseer_collector.providers.polar.shapes import List, Metrics, PeriodError
-from opseer_collector.providers.reading import (
-    JsonReader,
-    PermissionMissingError,
-    Place,
-    Sleep,
-    UnreadableError,
-)
+from opseer_collector.providers.reading import JsonReader, Place
 from opseer_common.days import DayRange, day_of, zone
 
 _USD: Final = "usd"

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from opseer_collector.providers.attempts import UnreadableError
 from opseer_collector.providers.polar.shapes import (
     List,
     Metrics,
@@ -23,7 +24,7 @@ from opseer_collector.providers.polar.shapes import (
     day_of_period,
     values,
 )
-from opseer_collector.providers.reading import JsonReader, Place, UnreadableError
+from opseer_collector.providers.reading import JsonReader, Place
 from opseer_common.days import day_of
 from opseer_common.money import round_half_even
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from opseer_collector.domain.fetching import KeyRefusedError
-from opseer_collector.providers.reading import (
-    Limit,
-    ParameterError,
+from opseer_collector.providers.attempts import (
     PermissionMissingError,
     UnreadableError,
-    count,
-    seconds,
+    whole_seconds,
 )
+from opseer_collector.providers.reading import Limit, ParameterError, count
 from opseer_common.errors import OpseerError
 
 
@@ -30,7 +28,7 @@ class PolarDialect:
                     "Polar does not accept the token: it has expired or was revoked."
                 )
             case 403:
-                return PermissionMissingError("Polar: insufficient scope")
+                return PermissionMissingError()
             case 404 | 422:
                 return ParameterError(f"HTTP {status}")
             case _:
@@ -39,7 +37,7 @@ class PolarDialect:
     def asked_wait(self, headers: Mapping[str, str], body: bytes) -> float | None:
         """Return Retry-After in seconds."""
         del body
-        return seconds(headers.get("Retry-After"))
+        return whole_seconds(headers.get("Retry-After"))
 
     def limit(self, headers: Mapping[str, str]) -> Limit:
         """Return what the headers say where there are any."""

@@ -27,14 +27,12 @@ from opseer_collector.domain.records import (
     Window,
 )
 from opseer_collector.providers import aside
-from opseer_collector.providers.reading import (
-    JsonReader,
-    ParameterError,
+from opseer_collector.providers.attempts import (
     PermissionMissingError,
-    Place,
     Sleep,
     UnreadableError,
 )
+from opseer_collector.providers.reading import JsonReader, ParameterError, Place
 from opseer_collector.providers.revenuecat import figures, measures
 from opseer_collector.providers.revenuecat.dialect import RevenueCatDialect
 from opseer_collector.providers.revenuecat.measures import CHARTS, ChartOf

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 import msgspec
 
 from opseer_collector.domain.fetching import KeyRefusedError
-from opseer_collector.providers.reading import (
-    Limit,
-    ParameterError,
+from opseer_collector.providers.attempts import (
     PermissionMissingError,
     UnreadableError,
-    count,
-    seconds,
+    whole_seconds,
 )
+from opseer_collector.providers.reading import Limit, ParameterError, count
 from opseer_common.errors import OpseerError
 
 _MILLISECONDS = 1000
@@ -40,7 +38,7 @@ class RevenueCatDialect:
                     "RevenueCat does not accept the key: it was revoked or deleted."
                 )
             case 403:
-                return PermissionMissingError("RevenueCat: not permitted")
+                return PermissionMissingError()
             case 400 | 404 | 422:
                 return ParameterError(f"HTTP {status} {error.param or error.type}")
             case _:
@@ -48,7 +46,7 @@ class RevenueCatDialect:
 
     def asked_wait(self, headers: Mapping[str, str], body: bytes) -> float | None:
         """Return the longer of the header's and the body's wait, in seconds."""
-        waits = [seconds(headers.get("Retry-After"))]
+        waits = [whole_seconds(headers.get("Retry-After"))]
         backoff = _error_of(body).backoff_ms
         if backoff is not None and backoff >= 0:
             waits.append(float(-(-backoff // _MILLISECONDS)))

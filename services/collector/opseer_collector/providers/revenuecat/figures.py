@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from opseer_collector.domain.records import ProjectMetric, Quarantined
 from opseer_collector.domain.reported import COUNTS, MONEY
 from opseer_collector.providers import aside
-from opseer_collector.providers.reading import UnreadableError
+from opseer_collector.providers.attempts import UnreadableError
 from opseer_collector.providers.revenuecat.measures import NAMES, ChartOf, settled
 from opseer_collector.providers.revenuecat.shapes import (
     CellError,

@@ -13,16 +13,13 @@ import msgspec
 
 from opseer_collector.domain.fetching import Request
 from opseer_collector.domain.records import Batch, Quarantined
+from opseer_collector.providers.attempts import PermissionMissingError, UnreadableError
 from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.customer_discounts import (
     by_customer,
     changes_of,
 )
 from opseer_collector.providers.stripe.decode import Reader, put_aside
-from opseer_collector.providers.stripe.errors import (
-    PermissionMissingError,
-    UnreadableError,
-)
 from opseer_collector.providers.stripe.invoices import Invoices
 from opseer_collector.providers.stripe.items import fill
 from opseer_collector.providers.stripe.more_items import follow_items, shows_all

@@ -30,15 +30,16 @@ from opseer_collector.domain.records import (
     Window,
 )
 from opseer_collector.domain.windows import oldest_read
+from opseer_collector.providers.attempts import (
+    PermissionMissingError,
+    Sleep,
+    UnreadableError,
+)
 from opseer_collector.providers.stripe.billing import Billing
-from opseer_collector.providers.stripe.client import Place, Sleep, StripeClient
+from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.decode import Reader
 from opseer_collector.providers.stripe.ended import Ended
-from opseer_collector.providers.stripe.errors import (
-    PermissionMissingError,
-    UnreadableError,
-    most_telling,
-)
+from opseer_collector.providers.stripe.errors import most_telling
 from opseer_collector.providers.stripe.names import Names, products_of
 from opseer_collector.providers.stripe.pace import Pacer
 from opseer_collector.providers.stripe.permissions import Permissions

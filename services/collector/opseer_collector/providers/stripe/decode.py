@@ -17,7 +17,7 @@ from opseer_collector.domain.records import (
     Quarantined,
     Refund,
 )
-from opseer_collector.providers.stripe.client import path_of
+from opseer_collector.providers.attempts import path_of
 from opseer_collector.providers.stripe.shapes import ShapeError, node
 from opseer_collector.providers.stripe.words import Words
 

@@ -13,6 +13,10 @@ from opseer_collector.domain.fetching import (
     ProviderAwayError,
 )
 from opseer_collector.domain.history import GiveWay
+from opseer_collector.providers.attempts import (
+    PermissionMissingError,
+    UnreadableError,
+)
 from opseer_common.errors import OpseerError
 
 _RIGHT = re.compile(r"'(?:rak_)?([a-z_]+_(?:read|write))'")
@@ -31,27 +35,6 @@ PERMISSIONS: Final = {
     "subscription_read": "subscriptions",
 }
 """Stripe's name of each right, and ours (design: permission names)."""
-
-
-class PermissionMissingError(OpseerError):
-    """The key may not read this. `rights` are Stripe's names, empty if untold."""
-
-    def __init__(self, rights: frozenset[str]) -> None:
-        """Keep the rights that would help."""
-        super().__init__(f"missing {', '.join(sorted(rights)) or 'permission'}")
-        self.rights = rights
-
-
-class UnreadableError(OpseerError):
-    """An answer that stays unreadable, or a request that is refused as such.
-
-    `path` says where: a JSON path, or a word for the whole answer.
-    """
-
-    def __init__(self, path: str) -> None:
-        """Keep where."""
-        super().__init__(f"unreadable: {path}")
-        self.path = path
 
 
 class _Error(msgspec.Struct):

@@ -17,14 +17,15 @@ from opseer_collector.domain.history import (
     InvoiceLine,
 )
 from opseer_collector.domain.records import Quarantined, Window
-from opseer_collector.providers.stripe.client import Params, Place, Sleep, StripeClient
+from opseer_collector.providers.attempts import (
+    PermissionMissingError,
+    Sleep,
+    UnreadableError,
+)
+from opseer_collector.providers.stripe.client import Params, Place, StripeClient
 from opseer_collector.providers.stripe.collect import SLOW
 from opseer_collector.providers.stripe.decode import Reader, put_aside
-from opseer_collector.providers.stripe.errors import (
-    PermissionMissingError,
-    UnreadableError,
-    most_telling,
-)
+from opseer_collector.providers.stripe.errors import most_telling
 from opseer_collector.providers.stripe.invoice_lines import EXPANDED, lines_from
 from opseer_collector.providers.stripe.invoices import follow_lines
 from opseer_collector.providers.stripe.pace import Pacer

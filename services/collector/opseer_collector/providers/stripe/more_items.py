@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from opseer_collector.domain.records import Quarantined
+from opseer_collector.providers.attempts import UnreadableError
 from opseer_collector.providers.stripe.client import Place, StripeClient
 from opseer_collector.providers.stripe.decode import Reader, put_aside
-from opseer_collector.providers.stripe.errors import UnreadableError
 from opseer_collector.providers.stripe.shapes import ShapeError
 from opseer_collector.providers.stripe.walk import pages
 

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import msgspec
 
 from opseer_collector.domain.records import Name
+from opseer_collector.providers.attempts import UnreadableError
 from opseer_collector.providers.stripe.client import Place, StripeClient
-from opseer_collector.providers.stripe.errors import UnreadableError
 from opseer_collector.providers.stripe.walk import pages
 from opseer_common.contracts.subscription import Subscription
 

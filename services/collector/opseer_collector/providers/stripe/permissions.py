@@ -8,12 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from opseer_collector.providers.attempts import PermissionMissingError, UnreadableError
 from opseer_collector.providers.stripe.client import Place, StripeClient
-from opseer_collector.providers.stripe.errors import (
-    PERMISSIONS,
-    PermissionMissingError,
-    UnreadableError,
-)
+from opseer_collector.providers.stripe.errors import PERMISSIONS
 
 _PROBED: Final = {
     "balance_transaction_source": "balance_transactions",

@@ -7,11 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from opseer_collector.providers.attempts import PermissionMissingError, UnreadableError
 from opseer_collector.providers.stripe.client import Place, StripeClient
-from opseer_collector.providers.stripe.errors import (
-    PermissionMissingError,
-    UnreadableError,
-)
 from opseer_collector.providers.stripe.prices import tiers_index
 from opseer_collector.providers.stripe.shapes import ShapeError
 from opseer_common.contracts.subscription import Tier

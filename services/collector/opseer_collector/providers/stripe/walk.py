@@ -21,9 +21,9 @@ import msgspec
 import structlog
 
 from opseer_collector.domain.records import Quarantined, Window
+from opseer_collector.providers.attempts import UnreadableError
 from opseer_collector.providers.stripe.client import Params, Place, StripeClient
 from opseer_collector.providers.stripe.decode import Reader, id_of, put_aside
-from opseer_collector.providers.stripe.errors import UnreadableError
 from opseer_collector.providers.stripe.parts import PAGE, Part, Unread
 from opseer_collector.providers.stripe.shapes import ShapeError
 
