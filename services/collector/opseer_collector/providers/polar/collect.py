@@ -19,13 +19,11 @@ from opseer_collector.domain.fetching import (
     Request,
 )
 from opseer_collector.domain.records import (
-    Batch,
     Fetched,
     ProjectMetric,
     Quarantined,
     Reported,
     Told,
-    Window,
 )
 from opseer_collector.domain.reported import MONEY
 from opseer_collector.domain.windows import is_over
@@ -40,15 +38,14 @@ from opseer_collector.providers.polar.conversion import Conversion
 from opseer_collector.providers.polar.dialect import PolarDialect
 from opseer_collector.providers.polar.shapes import List, Metrics, PeriodError
 from opseer_collector.providers.reading import JsonReader, Place
+from opseer_collector.providers.report_run import WHOLE, ReportRun
 from opseer_common.days import DayRange, day_of, zone
 
 _USD: Final = "usd"
 """Polar converts what it computes."""
 _WINDOW: Final = timedelta(days=92)
 """What every run reads: late payments and refunds change days that are over."""
-_FRESH: Final = 1800
 _PAGE: Final = 100
-_WHOLE: Final = 100
 _METRICS: Final = "metrics"
 _REFUNDS: Final = "refunds"
 _ORGANIZATIONS: Final = "organizations"
@@ -116,30 +113,27 @@ class _Fetch:
     def __init__(self, reader: JsonReader, request: Request, intake: Intake) -> None:
         self._reader = reader
         self._request = request
-        self._intake = intake
+        self._run = ReportRun(request, intake, ("projects", _METRICS, _REFUNDS))
         self._tz = zone(request.wanted.timezone)
         self._days = DayRange(
             day_of(request.now - _WINDOW, self._tz), day_of(request.now, self._tz)
         )
         self._conversion = Conversion(reader, self._tz)
-        self._permissions: dict[str, str] = {}
-        self._live_lists: set[str] = set()
-        self._done = {"projects": 0, "metrics": 0, "refunds": 0}
 
     async def run(self) -> Fetched:
         """Read all."""
-        await self._tell("projects", 0)
+        await self._run.tell("projects", 0)
         projects = self._request.wanted.projects or (_OWN,)
         if self._request.kind != "daily":
-            await self._permitted(_ORGANIZATIONS, self._probe())
-        await self._tell("projects", _WHOLE)
+            await self._run.permitted(_ORGANIZATIONS, self._probe())
+        await self._run.tell("projects", WHOLE)
         await self._each(_METRICS, projects, self._metrics)
         await self._each(_REFUNDS, projects, self._refunds)
         # Only asked for where it is needed: then it is not held against the token.
-        self._permissions.setdefault(_ORDERS, "unknown")
+        self._run.permissions.setdefault(_ORDERS, "unknown")
         return Fetched(
-            permissions=self._permissions,
-            live_lists=frozenset(self._live_lists),
+            permissions=self._run.permissions,
+            live_lists=frozenset(self._run.live_lists),
             reported=Reported(
                 names=_NAMES,
                 projects=projects,
@@ -155,40 +149,24 @@ class _Fetch:
         try:
             await self._reader.get(place, [("limit", "1")], List)
         except UnreadableError:
-            self._permissions[_ORGANIZATIONS] = "unknown"
+            self._run.permissions[_ORGANIZATIONS] = "unknown"
 
     async def _each(self, what: str, projects: Sequence[str], read: _Read) -> None:
         """Read one list of every organization, unless this run did."""
         whole = True
         for number, project in enumerate(projects):
-            if not self._is_read(what, project):
+            if not self._run.is_read(what, project):
                 try:
-                    whole &= await self._permitted(what, read(project))
+                    whole &= await self._run.permitted(what, read(project))
                 except UnreadableError as error:
                     whole = False
-                    await self._lose(what, project, error)
-            if self._permissions.get(what) == "missing":
+                    await self._run.lose(what, project, error.path)
+            if self._run.is_missing(what):
                 break
-            await self._tell(what, _WHOLE * (number + 1) // len(projects))
+            await self._run.tell(what, WHOLE * (number + 1) // len(projects))
         if whole:
-            self._live_lists.add(what)
-        await self._tell(what, _WHOLE)
-
-    def _is_read(self, what: str, project: str) -> bool:
-        """Tell whether this run stored the list before it broke off, just now."""
-        request = self._request
-        return any(
-            window.endpoint == f"{what}/{project}"
-            and window.since <= request.since
-            and window.until >= request.until - _FRESH
-            for window in request.read
-        )
-
-    async def _lose(self, what: str, project: str, error: UnreadableError) -> None:
-        """Note that a list stays unknown in the window of the run."""
-        since, until = self._request.since, self._request.until
-        gap = aside.of_answer(what, project, error.path, since, until)
-        await self._intake.store(Batch(quarantined=[gap]))
+            self._run.live_lists.add(what)
+        await self._run.tell(what, WHOLE)
 
     async def _metrics(self, project: str) -> None:
         """Read the metrics of every day at once."""
@@ -219,7 +197,7 @@ class _Fetch:
                 self._row(project, day, _SLUGS[slug], value)
                 for slug, value in found.items()
             )
-        await self._store(_METRICS, project, rows, bad)
+        await self._run.keep(_METRICS, project, rows, bad)
 
     async def _refunds(self, project: str) -> None:
         """Read refunds, newest first, until they are older than the window."""
@@ -244,19 +222,19 @@ class _Fetch:
             if one.status == shapes.SUCCEEDED and self._day_of(one) in self._days
         ]
         converted = [await self._in_cents(one, project) for one in inside]
-        await self._store(_REFUNDS, project, self._sums(project, converted), bad)
+        await self._run.keep(_REFUNDS, project, self._sums(project, converted), bad)
 
     async def _in_cents(self, refund: shapes.Refund, project: str) -> shapes.Refund:
         """Return a refund in US dollars; as it is where its rate cannot be told."""
-        lacking = self._permissions.get(_ORDERS) == "missing"
+        lacking = self._run.is_missing(_ORDERS)
         if refund.currency.lower() == _USD or lacking:
             return refund
         try:
             cents = await self._conversion.cents(refund, _organization(project))
         except PermissionMissingError:
-            self._permissions[_ORDERS] = "missing"
+            self._run.permissions[_ORDERS] = "missing"
             return refund
-        self._permissions[_ORDERS] = "ok"
+        self._run.permissions[_ORDERS] = "ok"
         if cents is None:
             return refund
         return msgspec.structs.replace(refund, amount=cents, currency=_USD)
@@ -326,37 +304,6 @@ class _Fetch:
             value=value,
             partial=not is_over(end, self._request.now),
         )
-
-    async def _store(
-        self,
-        what: str,
-        project: str,
-        rows: Sequence[ProjectMetric],
-        bad: Sequence[Quarantined],
-    ) -> None:
-        """Store what was read; whole only where nothing of it was put aside."""
-        window = Window(f"{what}/{project}", self._request.since, self._request.until)
-        await self._intake.store(
-            Batch(
-                metrics=rows,
-                quarantined=aside.without_repeats(bad),
-                read=() if bad else (window,),
-            )
-        )
-
-    async def _permitted(self, name: str, work: Coroutine[Any, Any, None]) -> bool:
-        """Do `work`; False, with the permission noted, where the token may not."""
-        try:
-            await work
-        except PermissionMissingError:
-            self._permissions[name] = "missing"
-            return False
-        self._permissions.setdefault(name, "ok")
-        return True
-
-    async def _tell(self, stage: str, percent: int) -> None:
-        self._done[stage] = percent
-        await self._intake.progress(dict(self._done), _WHOLE)
 
 
 def _organization(project: str) -> list[tuple[str, str]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -20,19 +20,17 @@ from opseer_collector.domain.fetching import (
     Request,
 )
 from opseer_collector.domain.records import (
-    Batch,
     Fetched,
     Reported,
     Told,
-    Window,
 )
-from opseer_collector.providers import aside
 from opseer_collector.providers.attempts import (
     PermissionMissingError,
     Sleep,
     UnreadableError,
 )
 from opseer_collector.providers.reading import JsonReader, ParameterError, Place
+from opseer_collector.providers.report_run import WHOLE, ReportRun
 from opseer_collector.providers.revenuecat import figures, measures
 from opseer_collector.providers.revenuecat.dialect import RevenueCatDialect
 from opseer_collector.providers.revenuecat.measures import CHARTS, ChartOf
@@ -51,11 +49,8 @@ _USD: Final = "usd"
 _STRIPE: Final = "stripe"
 _NOTICE: Final = "stripe_store"
 _OLDER: Final = "charts_v2"
-_FRESH: Final = 1800
-"""How many seconds a chart that a run read before it broke off stays good."""
 _MOST_PROJECTS: Final = 50
 _PAGE: Final = "20"
-_WHOLE: Final = 100
 _OVERVIEW: Final = "overview"
 
 
@@ -95,36 +90,33 @@ class _Fetch:
     def __init__(self, reader: JsonReader, request: Request, intake: Intake) -> None:
         self._reader = reader
         self._request = request
-        self._intake = intake
+        self._run = ReportRun(request, intake, ("projects", "charts", _OVERVIEW))
         wanted = request.wanted.currency or _USD
         self._currency = wanted if wanted in (REVENUECAT.currencies or ()) else _USD
         self._first = datetime.fromtimestamp(request.since, UTC).date()
         self._today = request.now.astimezone(UTC).date()
-        self._permissions: dict[str, str] = {}
-        self._live_lists: set[str] = set()
         self._notices: set[str] = set()
         self._filters: list[tuple[str, str]] = []
-        self._done = {"projects": 0, "charts": 0, "overview": 0}
 
     async def run(self) -> Fetched:
         """Read all."""
-        await self._tell("projects", 0)
+        await self._run.tell("projects", 0)
         projects = await self._projects()
-        await self._tell("projects", _WHOLE)
+        await self._run.tell("projects", WHOLE)
         if await self._can_leave_out(projects):
             for number, chart in enumerate(CHARTS):
                 await self._read(chart, projects)
-                if self._permissions.get(measures.PERMISSION) == "missing":
+                if self._run.is_missing(measures.PERMISSION):
                     break
-                await self._tell("charts", _WHOLE * (number + 1) // len(CHARTS))
+                await self._run.tell("charts", WHOLE * (number + 1) // len(CHARTS))
         for project in projects:
-            await self._permitted(_OVERVIEW, self._overview(project))
+            await self._run.permitted(_OVERVIEW, self._overview(project))
         await self._look_for_stripe(projects)
-        await self._tell("charts", _WHOLE)
-        await self._tell("overview", _WHOLE)
+        await self._run.tell("charts", WHOLE)
+        await self._run.tell("overview", WHOLE)
         return Fetched(
-            permissions=self._permissions,
-            live_lists=frozenset(self._live_lists),
+            permissions=self._run.permissions,
+            live_lists=frozenset(self._run.live_lists),
             reported=Reported(
                 names=self._names(),
                 projects=projects,
@@ -162,7 +154,7 @@ class _Fetch:
                 params = [("limit", _PAGE), ("starting_after", answer.items[-1].id)]
 
         try:
-            await self._permitted("projects", read())
+            await self._run.permitted("projects", read())
         except UnreadableError as error:
             if not chosen:
                 raise ProviderAwayError(f"RevenueCat's projects: {error}.") from None
@@ -176,11 +168,13 @@ class _Fetch:
         Figures with what was not wanted are no figures.
         """
         try:
-            return await self._permitted(measures.PERMISSION, self._exclude(projects))
+            return await self._run.permitted(
+                measures.PERMISSION, self._exclude(projects)
+            )
         except UnreadableError as error:
             for chart in CHARTS:
                 for project in projects:
-                    await self._lose(chart, project, error)
+                    await self._run.lose(chart.endpoint, project, error.path)
         return False
 
     async def _exclude(self, projects: Sequence[str]) -> None:
@@ -202,32 +196,16 @@ class _Fetch:
         """Read one chart of every project, unless this run did."""
         whole = True
         for project in projects:
-            if self._is_read(chart, project):
+            if self._run.is_read(chart.endpoint, project):
                 continue
             try:
                 work = self._store(chart, project)
-                whole &= await self._permitted(measures.PERMISSION, work)
+                whole &= await self._run.permitted(measures.PERMISSION, work)
             except UnreadableError as error:
                 whole = False
-                await self._lose(chart, project, error)
+                await self._run.lose(chart.endpoint, project, error.path)
         if whole:
-            self._live_lists.add(chart.endpoint)
-
-    async def _lose(self, chart: ChartOf, project: str, error: UnreadableError) -> None:
-        """Note that a chart stays unknown in the window of the run."""
-        since, until = self._request.since, self._request.until
-        gap = aside.of_answer(chart.endpoint, project, error.path, since, until)
-        await self._intake.store(Batch(quarantined=[gap]))
-
-    def _is_read(self, chart: ChartOf, project: str) -> bool:
-        """Tell whether this run stored the chart before it broke off, just now."""
-        request = self._request
-        return any(
-            window.endpoint == f"{chart.endpoint}/{project}"
-            and window.since <= request.since
-            and window.until >= request.until - _FRESH
-            for window in request.read
-        )
+            self._run.live_lists.add(chart.endpoint)
 
     async def _store(self, chart: ChartOf, project: str) -> None:
         """Read a chart of a project and store its figures."""
@@ -236,19 +214,8 @@ class _Fetch:
         found = figures.read(chart, answer, self._first, self._today)
         if found.older:
             self._notices.add(_OLDER)
-        bad = aside.without_repeats(found.aside)
-        request = self._request
-        name = f"{chart.endpoint}/{project}"
-        window = Window(name, request.since, request.until)
-        await self._intake.store(
-            Batch(
-                metrics=figures.metrics(
-                    project, found.cells, self._currency, self._today
-                ),
-                quarantined=bad,
-                read=() if bad else (window,),
-            )
-        )
+        rows = figures.metrics(project, found.cells, self._currency, self._today)
+        await self._run.keep(chart.endpoint, project, rows, found.aside)
 
     async def _chart(
         self, chart: ChartOf, project: str, filters: Iterable[tuple[str, str]]
@@ -283,9 +250,7 @@ class _Fetch:
             answer = await self._reader.get(place, params, Overview)
         except (UnreadableError, ProviderAwayError) as error:
             # The days are read: they are not held up by what is true of now.
-            since, until = self._request.since, self._request.until
-            gap = aside.of_answer(_OVERVIEW, project, str(error), since, until)
-            await self._intake.store(Batch(quarantined=[gap]))
+            await self._run.lose(_OVERVIEW, project, str(error))
             return
         active = answer.value("active_subscriptions", "active_subscribers")
         known = [("active_subscriptions", active)]
@@ -299,11 +264,11 @@ class _Fetch:
             for name, value in known
             if value is not None and value.is_finite()
         ]
-        await self._intake.store(Batch(metrics=rows))
+        await self._run.note(rows)
 
     async def _look_for_stripe(self, projects: Sequence[str]) -> None:
         """Note whether there is money that came through Stripe."""
-        if self._filters or self._permissions.get(measures.PERMISSION) != "ok":
+        if self._filters or self._run.permissions.get(measures.PERMISSION) != "ok":
             return
         revenue = CHARTS[0]
         for project in projects:
@@ -316,23 +281,9 @@ class _Fetch:
                 self._notices.add(_NOTICE)
                 return
 
-    async def _permitted(self, name: str, work: Coroutine[Any, Any, None]) -> bool:
-        """Do `work`; False, with the permission noted, where the key may not."""
-        try:
-            await work
-        except PermissionMissingError:
-            self._permissions[name] = "missing"
-            return False
-        self._permissions.setdefault(name, "ok")
-        return True
-
     def _place(self, project: str, rest: str) -> Place:
         name = quote(project, safe="")
         return Place(f"/v2/projects/{name}/{rest}", "charts_metrics")
-
-    async def _tell(self, stage: str, percent: int) -> None:
-        self._done[stage] = percent
-        await self._intake.progress(dict(self._done), _WHOLE)
 
 
 def _filter(stores: Sequence[str]) -> list[tuple[str, str]]:
