@@ -20,6 +20,7 @@ from opseer_cli.settings import Settings
 from opseer_cli.simulator import Simulator
 from opseer_common import bootstrap, rights
 from opseer_common.errors import ConfigError, OpseerError
+from opseer_common.run import end
 
 Say = Callable[[str], None]
 
@@ -201,9 +202,7 @@ class Supervisor:
         """Stop everything in order, within 10 s; what does not listen is killed."""
         if self.simulator is not None:
             self.simulator.close()
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await asyncio.gather(*map(end, self._keepers), return_exceptions=True)
         for names, grace in _STOPPED:
             children = [
                 self._children[name] for name in names if name in self._children

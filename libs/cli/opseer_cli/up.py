@@ -21,6 +21,7 @@ Scene = Callable[[Supervisor], Awaitable[None]]
 """What happens once everything is ready; its end stops the system."""
 
 _PARENT_INTERVAL = 0.5
+_AGAIN = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -52,7 +53,7 @@ async def run(plan: Plan, say: Say, scene: Scene) -> None:
             if not stop.asked:
                 raise
         finally:
-            stop.asked = True
+            stop.heard()
             await supervisor.stop()
             say("stopped")
 
@@ -67,6 +68,7 @@ class _Stop:
         self._task = asyncio.current_task()
         self._parent = os.getppid()
         self.asked = False
+        self._heard = False
         self._loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             self._loop.add_signal_handler(number, self._arrived)
@@ -79,7 +81,17 @@ class _Stop:
             return
         self.asked = True
         self._say("stopping; once more to kill")
-        self._task.cancel()
+        self._cancel(self._task)
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        """Cancel until that is heard: `wait_for` of Python 3.11 may swallow one."""
+        if not self._heard:
+            task.cancel()
+            self._loop.call_later(_AGAIN, self._cancel, task)
+
+    def heard(self) -> None:
+        """From now on the system is being stopped, whatever the reason."""
+        self.asked = self._heard = True
 
     def _watch_parent(self) -> None:
         if self.asked:

@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from opseer_common.days import day_of, start_of, zone
 
 EVERY_DAY = frozenset(range(1, 8))
-_WEEK = timedelta(days=7)
-_HALF_YEAR = timedelta(weeks=26)
+# Fixed, for a window that moves would let a day be reported twice, or never, where a
+# zone's summer does (Morocco's Ramadan). Rules that a zone gave up before don't count.
+_SEASONS = (date(2025, 1, 1), date(2045, 1, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,7 @@ class Timetable:
         that of the account's zone is then not over in every season: so each day is
         reported once, whichever of the two zones changes its clocks.
         """
-        lag = _lag(self.at, self.timezone, account_zone, day.year, day.month)
-        return day - timedelta(days=lag)
+        return day - timedelta(days=_lag(self.at, self.timezone, account_zone))
 
 
 def _instant(day: date, at: time, tz: ZoneInfo) -> datetime:
@@ -71,13 +71,27 @@ def _instant(day: date, at: time, tz: ZoneInfo) -> datetime:
 
 
 @lru_cache(maxsize=4096)
-def _lag(at: time, timezone: str, account_zone: str, year: int, month: int) -> int:
-    """Return 1 where the day before is over at each such time of a year, else 2."""
+def _lag(at: time, timezone: str, account_zone: str) -> int:
+    """Return 1 where the day before is over at each such time of `_SEASONS`, else 2."""
     here, there = zone(timezone), zone(account_zone)
-    middle = date(year, month, 15)
-    day, last = middle - _HALF_YEAR, middle + _HALF_YEAR
-    while day <= last:
+    for day in {*_changes(timezone), *_changes(account_zone)}:
         if start_of(day, there) > _instant(day, at, here):
             return 2
-        day += _WEEK
     return 1
+
+
+@lru_cache(maxsize=1024)
+def _changes(timezone: str) -> tuple[date, ...]:
+    """Return the first date of `_SEASONS`, and those around each change of clocks.
+
+    Between two of them the distance to any zone changes only where that one's does.
+    """
+    tz, found = zone(timezone), [_SEASONS[0]]
+    before = None
+    for n in range((_SEASONS[1] - _SEASONS[0]).days):
+        day = _SEASONS[0] + timedelta(days=n)
+        offset = datetime.combine(day, time(), tz).utcoffset()
+        if before not in {None, offset}:
+            found += [day - timedelta(days=1), day, day + timedelta(days=1)]
+        before = offset
+    return tuple(found)

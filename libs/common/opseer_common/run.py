@@ -48,7 +48,7 @@ class Lifetime:
         """Run `work` until the end; the service ends with it if it fails."""
         task = asyncio.create_task(work, name=name)
         self._parts.add(task)
-        self._stack.push_async_callback(_cancel, task)
+        self._stack.push_async_callback(end, task)
 
     def watch(self, future: asyncio.Future[None]) -> None:
         """End the service when `future` fails."""
@@ -72,8 +72,8 @@ class Lifetime:
                 self._ready_file.unlink(missing_ok=True)
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end.
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end; raise what else it failed with.
 
     Again where that was lost: `wait_for` of Python 3.11 swallows a cancellation that
     comes together with its result (nats-py waits that way).

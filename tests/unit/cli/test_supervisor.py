@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from opseer_cli.layout import layout_of
 from opseer_cli.processes import Child, Command
@@ -87,3 +89,33 @@ async def test_taken_port_is_refused_before_anything_starts(tmp_path: Path) -> N
     server.close()
     await server.wait_closed()
     assert not any(layout.secrets.iterdir())
+
+
+class Deaf(Child):
+    """A process whose wait swallows a cancellation, as nats-py's may on 3.11."""
+
+    waits = 0
+
+    @override
+    async def ended(self) -> int:
+        """Take the first cancellation for the end."""
+        self.waits += 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if self.waits > 1:
+                raise
+        return 0
+
+
+async def test_stop_ends_a_keeper_that_lost_its_cancellation(tmp_path: Path) -> None:
+    """What keeps a part running is cancelled until it ends, not once."""
+    supervisor = Supervisor(layout_of(tmp_path), Settings(), print, None)
+    part = Ending(tmp_path, "/bin/true")
+    part.child = Deaf(replace(part.child.command, name="mrr"), tmp_path)
+    keeper = asyncio.create_task(supervisor._keep(part))
+    supervisor._keepers.add(keeper)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await supervisor.stop()
+    assert keeper.done()
