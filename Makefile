@@ -29,10 +29,12 @@ run: install ## Run Opseer here: embedded NATS and Postgres, data in .opseer/
 demo: install ## The same with a made-up company; ONCE=1 stops after the report
 	@exec $(BIN)/opseer demo --stop-with-parent
 
+# Properties are tried on the same examples each time, so only a change can break them;
+# test-deep looks for new ones.
 .PHONY: test
 test: $(VENV)/.dev ## Tests on embedded NATS and Postgres
 	@echo "the tests in a browser are apart: make test-browser"
-	@exec $(PYTEST) -m "not deep and not docker and not browser"
+	@exec $(PYTEST) --hypothesis-profile ci -m "not deep and not docker and not browser"
 
 .PHONY: test-deep
 test-deep: $(VENV)/.dev ## All tests with the full counts
