@@ -77,16 +77,18 @@ class Rows:
         self.count = count
 
     def created(self, number: int) -> int:
-        """Return the unix second of a row: two thin days, then five that are not."""
-        share = number * self._span // self.count
-        week, rest = divmod(share, 7 * _DAY)
-        thin = 7 * _DAY // 10  # the part of a week's rows that its first two days have
-        if rest < thin:
-            inside = rest * 2 * _DAY // thin
+        """Return the unix second of a row: five days as they are, then two thin ones.
+
+        Weeks are counted back from now, so that the newest days are never empty.
+        """
+        age = self._span - number * self._span // self.count
+        week, rest = divmod(age, 7 * _DAY)
+        dense = 7 * _DAY * 9 // 10  # the part of a week's rows that five days have
+        if rest < dense:
+            inside = rest * 5 * _DAY // dense
         else:
-            inside = 2 * _DAY + (rest - thin) * 5 * _DAY // (7 * _DAY - thin)
-        inside = min(inside, self._span - week * 7 * _DAY)
-        return int(self.first.timestamp()) + week * 7 * _DAY + inside
+            inside = 5 * _DAY + (rest - dense) * 2 * _DAY // (7 * _DAY - dense)
+        return int(self.first.timestamp()) + self._span - week * 7 * _DAY - inside
 
     def from_on(self, instant: int) -> int:
         """Return the number of the first row created at `instant` or later."""

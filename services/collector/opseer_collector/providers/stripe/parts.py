@@ -17,7 +17,7 @@ PAGE: Final = 100
 _MOST_PAGES: Final = 60
 _FEWEST_PAGES: Final = 24
 _HURRIED_PAGES: Final = 2
-_SHARED_PAGES: Final = 5
+_SHARED_PAGES: Final = 3
 _SNUG: Final = 0.97
 """A part a little shorter than whole pages of it seldom needs one page more."""
 
