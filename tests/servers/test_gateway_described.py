@@ -20,6 +20,7 @@ CHECKS = (
     "response_headers_conformance,response_schema_conformance,"
     "negative_data_rejection"
 )
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 STREAM = "/api/v1/integrations/{source}/progress"
 """Left out: it has no end while a collection runs."""
 
@@ -89,6 +90,45 @@ async def test_nothing_is_open_but_what_is_said_to_be(
     for method, path in closed:
         answer = await shared_gateway.call(method, path)
         assert (answer.status, answer.code) == (401, "UNAUTHENTICATED"), path
+
+
+async def test_every_other_method_is_405(
+    shared_gateway: RunningGateway, owner_of_own: Owner
+) -> None:
+    """Rule: where there is a path, a method it lacks is 405 and Allow says the rest."""
+    document = (await shared_gateway.call("GET", "/api/v1/openapi.json")).json
+    wrong = []
+    for path, operations in document["paths"].items():
+        has = {method.upper() for method in operations}
+        has |= {"HEAD"} if "GET" in has else set()
+        for method in sorted(METHODS - has):
+            answer = await shared_gateway.call(
+                method, re.sub(r"\{\w+\}", "stripe", path), owner=owner_of_own
+            )
+            allowed = set(answer.headers.get("Allow", "").split(", "))
+            if (answer.status, allowed) != (405, has):
+                wrong.append((method, path, answer.status, allowed))
+    assert wrong == []
+
+
+async def test_a_head_has_no_body(
+    shared_gateway: RunningGateway, owner_of_own: Owner
+) -> None:
+    """Rule: HEAD is GET without its body: what came after it would be another answer.
+
+    Both are sent by one connection, which the health follows.
+    """
+    document = (await shared_gateway.call("GET", "/api/v1/openapi.json")).json
+    for path in (path for path, of in document["paths"].items() if "get" in of):
+        filled = re.sub(r"\{\w+\}", "stripe", path)
+        head = f"HEAD {filled} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+        said = await shared_gateway.send(
+            f"{head}{owner_of_own.token}\r\n\r\n".encode(),
+            b"GET /healthz HTTP/1.0\r\n\r\n",
+        )
+        first, _, after = said.partition(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 "), path
+        assert after.startswith(b"HTTP/1.0 200 OK"), path
 
 
 async def test_no_undocumented_answer(

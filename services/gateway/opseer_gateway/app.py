@@ -57,18 +57,20 @@ from opseer_gateway.store.alerts import AlertStore
 from opseer_gateway.store.board import BoardStore
 from opseer_gateway.store.connections import ConnectionStore
 from opseer_gateway.store.freshness import FreshnessStore
+from opseer_gateway.store.idempotency import IdempotencyStore
 from opseer_gateway.store.people import PeopleStore
 from opseer_gateway.store.trends import TrendStore
 from opseer_gateway.web.bodies import LARGEST, BodyTimer
 from opseer_gateway.web.guard import GuardedRunner
 from opseer_gateway.web.headers import Headers
+from opseer_gateway.web.idempotency import Idempotency
 from opseer_gateway.web.kept import Kept
 from opseer_gateway.web.metrics import Metrics
 from opseer_gateway.web.origins import Origins
 from opseer_gateway.web.passwords import Passwords
 from opseer_gateway.web.problems import problems
 from opseer_gateway.web.remembered import Remembered
-from opseer_gateway.web.routes import Route
+from opseer_gateway.web.routes import Route, definitions
 from opseer_gateway.web.sessions import Sessions
 
 _SHUTDOWN_SECONDS = 3.0
@@ -117,7 +119,7 @@ class _Parts:
     entrance: Entrance
     people: People
     connections: Connections
-    unsaid: Callable[[], Awaitable[int]]
+    measured: Callable[[], Awaitable[dict[str, int]]]
     store: BoardStore
     reading: Reading
     details: Details
@@ -127,6 +129,7 @@ class _Parts:
     remembered: Remembered
     kept: Kept
     origins: Origins
+    idempotency: Idempotency
 
 
 def application(
@@ -139,7 +142,7 @@ def application(
     metrics = Metrics()
     parts = _parts(settings, database, on_stop, metrics)
     probes = {"database": parts.store.is_there, "bus": bus_ready}
-    shown = MetricsRoute(metrics, parts.unsaid, parts.origins, parts.sessions)
+    shown = MetricsRoute(metrics, parts.measured, parts.origins, parts.sessions)
     routes = [*_api(parts), *shown.routes()]
     about = OperationRoutes(probes, routes)
     return _routed(
@@ -151,6 +154,8 @@ def application(
             parts.origins.middleware,
             parts.remembered.middleware,
             parts.kept.middleware,
+            BodyTimer().middleware,
+            parts.idempotency.middleware,
         ],
         secure=settings.secure,
     )
@@ -190,7 +195,7 @@ def _parts(
         entrance=entrance,
         people=People(PeopleStore(database), passwords, entrance.new_session, utc_now),
         connections=connections,
-        unsaid=connection_store.unsaid,
+        measured=connection_store.measured,
         store=store,
         reading=Reading(store, utc_now),
         details=Details(store, utc_now),
@@ -200,6 +205,7 @@ def _parts(
         remembered=remembered,
         kept=Kept(sessions, FreshnessStore(database).tag, metrics.count),
         origins=Origins(settings.public_url, settings.trusted_proxies),
+        idempotency=Idempotency(IdempotencyStore(database), sessions, utc_now),
     )
 
 
@@ -280,13 +286,10 @@ def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
 
 
 def _routed(
-    routes: list[Route], outer: list[Middleware], *, secure: bool
+    routes: list[Route], middlewares: list[Middleware], *, secure: bool
 ) -> web.Application:
-    """Return an application of `routes` behind the middlewares `outer` and a timer."""
-    app = web.Application(
-        middlewares=[*outer, BodyTimer().middleware],
-        client_max_size=LARGEST,
-    )
+    """Return an application of `routes` behind `middlewares`, outermost first."""
+    app = web.Application(middlewares=middlewares, client_max_size=LARGEST)
     app.on_response_prepare.append(Headers(secure=secure).add)
-    app.add_routes([route.definition() for route in routes])
+    app.add_routes(definitions(routes))
     return app

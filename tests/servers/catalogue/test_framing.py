@@ -47,6 +47,11 @@ ENTRIES = (
     RawEntry(
         58, "identity", POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"
     ),
+    RawEntry(
+        58,
+        "gzip",
+        POST + b"Transfer-Encoding: gzip, chunked\r\n" + CLOSE + b"0\r\n\r\n",
+    ),
     RawEntry(59, "space before the colon", POST + b"Content-Length : 2\r\n\r\n{}"),
     RawEntry(60, "length +2", POST + b"Content-Length: +2\r\n\r\n{}"),
     RawEntry(61, "length -1", POST + b"Content-Length: -1\r\n\r\n"),
@@ -104,6 +109,21 @@ ENTRIES = (
         "port",
         b"GET /healthz HTTP/1.1\r\nHost: localhost:x\r\n" + CLOSE,
         (400, 421),
+    ),
+    *(
+        RawEntry(
+            82,
+            f"with {sign}",
+            b"GET /healthz HTTP/1.1\r\nHost: %s\r\n" % host + CLOSE,
+            (400, 421),
+        )
+        for sign, host in (
+            ("a user", b"evil@localhost"),
+            ("a path", b"localhost/evil"),
+            ("a query", b"localhost?evil"),
+            ("a fragment", b"127.0.0.1#evil"),
+            ("a quote", b'localhost"evil'),
+        )
     ),
     RawEntry(
         83,

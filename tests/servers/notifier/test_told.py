@@ -57,6 +57,31 @@ async def test_a_trouble_is_told_once(
     assert words in slack.body["text"]
 
 
+async def test_a_key_opened_too_often_is_told_once_a_day(world: World) -> None:
+    """More than 30 openings in an hour; those of the next hours are not told again."""
+    made = await world.connected()
+    await world.subscriber(made.account_id, "webhook")
+
+    async def opened(times: int) -> None:
+        await world.published.fetch(
+            """
+            INSERT INTO gateway.key_access_log (who, account_id, source, key_version)
+            SELECT 'opseer_collector', $1, $2, 1 FROM generate_series(1, $3)
+            """,
+            *(made.account_id, made.source, times),
+        )
+
+    await opened(30)
+    await world.at(EIGHT)
+    assert world.receivers.requests == []
+    await opened(1)
+    await world.at(EIGHT + SECOND)
+    await opened(31)
+    await world.at(EIGHT + 2 * SECOND)
+    [taken] = world.receivers.taken
+    assert taken.body["data"]["code"] == "KEY_OPENINGS"
+
+
 # Rounds of a source in Berlin, at 00:20 there, by UTC.
 @pytest.mark.parametrize(
     ("last", "next_round", "begun", "told_at"),

@@ -10,6 +10,7 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from opseer_gateway.pages.assets import BUILD, STATIC, Assets
+from opseer_gateway.web.routes import definitions
 
 MOST_BYTES = 200_000
 """All scripts of all pages together, compressed."""
@@ -43,7 +44,7 @@ async def test_built_scripts_are_kept_for_ever(folders: tuple[Path, Path]) -> No
     assets = Assets(static, build)
     assert assets.script("charts.js") == "/static/build/charts-ABC.js"
     app = web.Application()
-    app.add_routes([route.definition() for route in assets.routes()])
+    app.add_routes(definitions(assets.routes()))
     async with TestClient(TestServer(app)) as client:
         answer = await client.get("/static/build/charts-ABC.js")
         assert await answer.text() == "draw()"

@@ -84,8 +84,13 @@ def test_parameters(paths: dict[str, Any]) -> None:
             {"type": "string", "enum": ["json", "csv"], "default": "json"},
         ),
     }
-    (thing,) = paths["/api/v1/things/{thing_id}"]["put"]["parameters"]
+    thing, key = paths["/api/v1/things/{thing_id}"]["put"]["parameters"]
     assert thing["schema"] == {"type": "string", "format": "uuid"}
+    assert (key["name"], key["in"], key["required"]) == (
+        "Idempotency-Key",
+        "header",
+        False,
+    )
 
 
 def test_good_answers(paths: dict[str, Any]) -> None:
@@ -124,9 +129,10 @@ def test_refusals(route: Route, codes: set[str], others: set[str]) -> None:
 def test_refusals_by_status(paths: dict[str, Any]) -> None:
     """Each status names its codes, and nothing else may be answered with it."""
     refused = paths["/api/v1/things/{thing_id}"]["put"]["responses"]["409"]
-    assert refused["description"] == "NAME_TAKEN"
+    assert refused["description"] == "IN_PROGRESS, NAME_TAKEN"
     problem = refused["content"]["application/problem+json"]["schema"]
-    assert problem["allOf"][1] == {"properties": {"code": {"enum": ["NAME_TAKEN"]}}}
+    codes = ["IN_PROGRESS", "NAME_TAKEN"]
+    assert problem["allOf"][1] == {"properties": {"code": {"enum": codes}}}
     assert "default" not in paths["/healthz"]["get"]["responses"]
 
 

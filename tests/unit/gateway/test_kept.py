@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from opseer_gateway.domain.visitors import Visitor
 from opseer_gateway.web.kept import FRESH_SECONDS, LONGEST_SECONDS, Kept
-from opseer_gateway.web.routes import Route
+from opseer_gateway.web.routes import Route, definitions
 from opseer_gateway.web.sessions import Sessions
 
 ADA = {"Authorization": "Bearer ada"}
@@ -65,7 +65,7 @@ async def serving(
     kept = Kept(sessions, world.tag, world.count, world.clock)
     app = web.Application(middlewares=[kept.repeats, kept.middleware])
     routes = kept.routes([Route("GET", "/figure", world.show, "")])
-    app.add_routes([route.definition() for route in routes])
+    app.add_routes(definitions(routes))
     app.router.add_route("*", "/other", world.other)
     async with TestClient(TestServer(app)) as client:
         yield client

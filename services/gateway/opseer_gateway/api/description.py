@@ -15,6 +15,7 @@ import msgspec
 from opseer_gateway.domain.figures import Grain
 from opseer_gateway.domain.integrations import SOURCES
 from opseer_gateway.domain.paging import CURSOR_FORM, DEFAULT_LIMIT, LARGEST_LIMIT
+from opseer_gateway.web.idempotency import FORM, HEADER
 from opseer_gateway.web.problems import Problem, status_of
 from opseer_gateway.web.routes import Route
 
@@ -39,6 +40,12 @@ _WRITE: Final = (
     "REQUEST_TIMEOUT",
     "BODY_TOO_LARGE",
     "UNSUPPORTED_MEDIA_TYPE",
+)
+_SIGNED_WRITE: Final = (
+    "READ_ONLY_TOKEN",
+    "INVALID_IDEMPOTENCY_KEY",
+    "IDEMPOTENCY_KEY_REUSED",
+    "IN_PROGRESS",
 )
 _QUERY: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -74,6 +81,7 @@ _SHAPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         },
         "cursor": {"type": "string", "pattern": f"^{CURSOR_FORM}$"},
         "token": {"type": "string"},
+        HEADER: {"type": "string", "pattern": f"^{FORM}$"},
     }
 )
 _SAID: Mapping[str, str] = MappingProxyType(
@@ -86,6 +94,7 @@ _SAID: Mapping[str, str] = MappingProxyType(
         "grain": "Whether MRR moves per subscription or per customer",
         "limit": "How many entries a page has",
         "cursor": "`next_cursor` of the page before",
+        HEADER: "For 24 hours the same request with the same key is done once",
     }
 )
 _MEDIA: Mapping[str, str] = MappingProxyType(
@@ -141,7 +150,7 @@ def _codes(route: Route) -> Iterator[str]:
     if route.method != "GET":
         yield from _WRITE
         if not route.public:
-            yield "READ_ONLY_TOKEN"
+            yield from _SIGNED_WRITE
     if route.takes is not None:
         yield from _BODY
     for name in _in_path(route):
@@ -160,6 +169,11 @@ def _operation(route: Route, by_shape: Mapping[Any, dict[str, Any]]) -> dict[str
         "parameters": [
             *(_parameter(route, name, "path") for name in _in_path(route)),
             *(_parameter(route, name, "query") for name in route.query),
+            *(
+                [_parameter(route, HEADER, "header")]
+                if route.method != "GET" and not route.public
+                else []
+            ),
         ],
         "responses": {**_good(route, by_shape), **_bad(route, by_shape)},
     }

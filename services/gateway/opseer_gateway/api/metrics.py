@@ -18,13 +18,13 @@ class MetricsRoute:
     def __init__(
         self,
         metrics: Metrics,
-        unsaid: Callable[[], Awaitable[int]],
+        measured: Callable[[], Awaitable[dict[str, int]]],
         origins: Origins,
         sessions: Sessions,
     ) -> None:
-        """Show `metrics`, and how many messages are `unsaid`."""
+        """Show `metrics`, and what is `measured` when they are asked for."""
         self._metrics = metrics
-        self._unsaid = unsaid
+        self._measured = measured
         self._origins = origins
         self._sessions = sessions
 
@@ -46,5 +46,5 @@ class MetricsRoute:
     async def _show(self, request: web.Request) -> web.Response:
         if not self._origins.is_this_machine(request):
             await self._sessions.visitor(request)
-        text = self._metrics.text(await self._unsaid())
+        text = self._metrics.text(await self._measured())
         return web.Response(body=text, content_type="text/plain", charset="utf-8")

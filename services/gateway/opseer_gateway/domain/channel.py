@@ -85,7 +85,7 @@ class ProjectRow(msgspec.Struct, frozen=True):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """Something about the figures that the user should decide on."""
+    """Something about the connection that the user should decide on."""
 
     code: str
     detail: str
@@ -108,10 +108,12 @@ def notices(
     settings: ChannelSettings,
     told: Collection[str],
     connected: Collection[Source],
+    openings: int | None,
 ) -> tuple[Notice, ...]:
     """Return what to say about a source, given what the provider `told`.
 
-    `connected` are the account's other sources.
+    `connected` are the account's other sources; `openings` of the key in an hour of
+    the last day, where they were too many.
     """
     name = CHANNELS[source].name
     found = []
@@ -131,6 +133,15 @@ def notices(
                 "OLDER_CHARTS",
                 f"{name} answered with its older charts: a refund is taken off the day "
                 "of the purchase, so that days which are over may change.",
+            )
+        )
+    if openings is not None:
+        found.append(
+            Notice(
+                "KEY_OPENINGS",
+                f"The stored key was opened {openings} times within an hour; once per "
+                "collection is usual. If nobody refreshes that often, revoke it at "
+                f"{name} and ask who runs this Opseer to look at it.",
             )
         )
     return tuple(found)

@@ -148,6 +148,8 @@ class Known(msgspec.Struct, frozen=True):
     """The connection's open runs and the one that the gateway asked for last."""
     connected: frozenset[Source] = frozenset()
     """The sources that the account has connected."""
+    openings: int | None = None
+    """Of the key, in the busiest hour of the last day; None while all is usual."""
 
     @property
     def state(self) -> State:
@@ -213,6 +215,7 @@ def describe(known: Known, now: datetime) -> Integration:
             settings,
             collecting.notices if collecting else (),
             known.connected,
+            known.openings,
         ),
     )
 

@@ -135,13 +135,17 @@ class ConnectionStore:
             gone = IntegrationDisconnected.of(account_id, source, connection_id)
             await outbox.say(transaction, _SCHEMA, gone)
 
-    async def unsaid(self) -> int:
-        """Return how many messages wait for the bus."""
+    async def measured(self) -> dict[str, int]:
+        """Return what is measured over all accounts, by the names of web/metrics.py."""
         async with self._database.transaction() as transaction:
-            count: int = await transaction.fetchval(
-                "SELECT count(*) FROM gateway.outbox"
+            [row] = await transaction.fetch(
+                """
+                SELECT (SELECT count(*) FROM gateway.outbox) AS outbox_messages,
+                       connections, openings AS key_openings, alarms AS key_alarms
+                FROM gateway.door_key_opening
+                """
             )
-            return count
+            return dict(row)
 
     async def refresh(self, account_id: UUID, source: Source, now: datetime) -> UUID:
         """Ask for a full re-fetch; return its run, or the one that is under way.

@@ -73,6 +73,13 @@ class Reader:
             collecting=_collecting(row) if row else None,
             runs=tuple(Run(**dict(run)) for run in runs),
             connected=frozenset(one["source"] for one in connected),
+            openings=await self._transaction.fetchval(
+                """
+                SELECT max(openings) FROM gateway.door_key_alarm
+                WHERE connection_id = $1
+                """,
+                connection.connection_id,
+            ),
         )
 
     async def daily(

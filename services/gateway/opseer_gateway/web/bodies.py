@@ -39,7 +39,9 @@ class BodyTimer:
     async def middleware(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """Read, or answer 408, 413 or 415 and close the connection."""
+        """Read, or answer 400, 408, 413 or 415 and close the connection."""
+        if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+            raise web.HTTPBadRequest
         if request.content_length is not None and request.content_length > LARGEST:
             raise web.HTTPRequestEntityTooLarge(LARGEST, request.content_length)
         if request.headers.get("Content-Encoding", "identity") != "identity":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -18,6 +20,14 @@ from prometheus_client import (
 from opseer_gateway.web.problems import Handler
 
 _UNKNOWN: Final = "unknown"
+_GAUGES: Mapping[str, str] = MappingProxyType(
+    {
+        "outbox_messages": "Messages that wait for the bus.",
+        "connections": "Sources that are connected.",
+        "key_openings": "How often keys were opened within 24 hours.",
+        "key_alarms": "Keys that were opened too often in an hour of the last 24.",
+    }
+)
 _SECONDS: Final = (0.005, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
@@ -42,11 +52,10 @@ class Metrics:
             buckets=_SECONDS,
         )
         self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._unsaid = Gauge(
-            "opseer_outbox_messages",
-            "Messages that wait for the bus.",
-            registry=self._registry,
-        )
+        self._gauges = {
+            name: Gauge(f"opseer_{name}", words, registry=self._registry)
+            for name, words in _GAUGES.items()
+        }
 
     @web.middleware
     async def middleware(
@@ -64,7 +73,7 @@ class Metrics:
         """Count a request that was answered in `seconds`."""
         resource = request.match_info.route.resource
         route = _UNKNOWN if resource is None else resource.canonical
-        method = request.method if resource is not None else _UNKNOWN
+        method = request.method if request.method in hdrs.METH_ALL else _UNKNOWN
         requests, durations = self._of(method, route, answer.status)
         requests.inc()
         # A stream takes as long as its reader wants.
@@ -82,7 +91,8 @@ class Metrics:
             )
         return found
 
-    def text(self, unsaid: int) -> bytes:
-        """Return everything; `unsaid` messages wait in the outbox."""
-        self._unsaid.set(unsaid)
+    def text(self, measured: Mapping[str, int]) -> bytes:
+        """Return everything, with the gauges as they were `measured` now."""
+        for name, value in measured.items():
+            self._gauges[name].set(value)
         return generate_latest(self._registry)

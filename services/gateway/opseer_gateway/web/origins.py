@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from opseer_gateway.web.problems import Handler
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
+_HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+"""A Host header: links of ours begin with it, so it is nothing but a host."""
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 
@@ -96,13 +99,10 @@ class Origins:
 
     def _is_ours(self, host: str) -> bool:
         """Return whether a Host header names us."""
-        try:
-            parts = urlsplit(f"//{host}")
-            name, _ = parts.hostname, parts.port
-        except ValueError:
+        found = _HOST.fullmatch(host)
+        if found is None:
             return False
-        if name is None:
-            return False
+        name = found[1].strip("[]").lower()
         if self._public is not None and name == self._public.hostname:
             return True
         return name == "localhost" or _is_address(name)

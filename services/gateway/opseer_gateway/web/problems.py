@@ -42,6 +42,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "MODE_MISMATCH": 409,
         "ALREADY_CONNECTED": 409,
         "NOT_CONNECTED": 409,
+        "IN_PROGRESS": 409,
         "BODY_TOO_LARGE": 413,
         "UNSUPPORTED_MEDIA_TYPE": 415,
         "MISDIRECTED_REQUEST": 421,

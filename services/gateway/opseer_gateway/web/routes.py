@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +36,34 @@ class Route:
     may_be_empty: bool = False
     """Whether the body may be left out."""
 
-    def definition(self) -> web.RouteDef:
-        """Return it for the router."""
-        return web.route(
-            self.method, self.path, self.handle, expect_handler=expectation
-        )
+
+def definitions(routes: Sequence[Route]) -> list[web.RouteDef]:
+    """Return them for the router.
+
+    A path answers every method itself, with 405 for those that it lacks: else the
+    router would go on to a path with a parameter in the same place.
+    """
+    methods: dict[str, set[str]] = {}
+    for route in routes:
+        has = methods.setdefault(route.path, set())
+        has |= {route.method, "HEAD"} if route.method == "GET" else {route.method}
+    return [
+        *(_defined(route.method, route.path, route.handle) for route in routes),
+        *(_defined("*", path, _refusing(has)) for path, has in methods.items()),
+    ]
+
+
+def _defined(method: str, path: str, handle: Handler) -> web.RouteDef:
+    return web.route(method, path, handle, expect_handler=expectation)
+
+
+def _refusing(methods: set[str]) -> Handler:
+    """Return what answers the methods that are not among a path's own."""
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMethodNotAllowed(request.method, methods)
+
+    return refuse
 
 
 def answer(body: object, status: int = 200) -> web.Response:

@@ -14,7 +14,12 @@ from opseer_common.rendering import CHANNELS
 from opseer_notifier.domain.letter import Letter
 
 Problem = Literal[
-    "AUTH_FAILED", "STALE", "DRIFT", "DESTINATION_FAILED", "DELIVERY_FAILED"
+    "AUTH_FAILED",
+    "STALE",
+    "DRIFT",
+    "KEY_OPENINGS",
+    "DESTINATION_FAILED",
+    "DELIVERY_FAILED",
 ]
 
 
@@ -55,6 +60,14 @@ _WORDS: Mapping[Problem, tuple[str, str]] = MappingProxyType(
                 "A check found that stored figures differ from what {name} says "
                 "now. The 90 days are being fetched again, and the dashboard says"
                 " what changed."
+            ),
+        ),
+        "KEY_OPENINGS": (
+            "{name}'s key is opened unusually often",
+            (
+                "The stored key was opened more than 30 times within an hour; once "
+                "per collection is usual. If nobody refreshes that often, revoke the"
+                " key at {name} and ask who runs this Opseer to look at it."
             ),
         ),
         "DESTINATION_FAILED": (

@@ -21,7 +21,11 @@ due less than WAITS ago: a round takes its time, and a report waits as long for 
 
 _TROUBLES = """
     SELECT account_id, source, connection_id, problem, fact
-    FROM notifier.sweep_trouble WHERE since <= $1 AND due_at <= $2 LIMIT 1000
+    FROM notifier.sweep_trouble WHERE since <= $1 AND due_at <= $2
+    UNION ALL
+    SELECT account_id, source, connection_id, 'KEY_OPENINGS', fact
+    FROM notifier.sweep_key_alarm
+    LIMIT 1000
 """
 _TELL = """
     INSERT INTO notifier.delivery (delivery_id, account_id, user_id, destination_id,
