@@ -118,6 +118,9 @@ async def test_invitation_is_hashed(gateway: RunningGateway, owner: Owner) -> No
     [
         ({}, "EMAIL_TAKEN"),
         ({"email": "nobody"}, "INVALID_EMAIL"),
+        ({"email": "<nobody@example.com>"}, "INVALID_EMAIL"),
+        ({"email": 'no"body@example.com'}, "INVALID_EMAIL"),
+        ({"email": "no@example.com\r\nBcc: b@example.com"}, "INVALID_EMAIL"),
         ({"role": "admin"}, "INVALID_VALUE"),
     ],
 )

@@ -154,6 +154,18 @@ async def test_payments_tell_the_rates_of_other_money(
         ("eur", 700, "{}", None),
         ("eur", 500, '{"usd": 1100}', "NO_RATE"),
     ]
+    # And without it the one that was found is there again.
+    await collector.sealed.execute(
+        "UPDATE gateway.opseer_user_integration"
+        " SET settlement_currency = NULL, settings_revision = settings_revision + 1"
+    )
+    assert await collector.connections.sweep(company.now) == 1
+    assert await collector.drive_all() == 1
+    rows = await collector.sealed.fetch(query)
+    assert [tuple(row)[1:] for row in rows] == [
+        ("usd", 0, '{"eur": 700}', "NO_RATE"),
+        ("usd", 1650, "{}", None),
+    ]
     assert company.account.calls.total() == 0
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from opseer_common.errors import RefusedError
-from opseer_gateway.web.bodies import fit, parse
+from opseer_gateway.web.bodies import LARGEST, fit, parse
 
 
 class Shape(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,6 +49,15 @@ def code_of(body: bytes) -> str:
 def test_not_json(body: bytes) -> None:
     """What is not plain, shallow JSON in UTF-8 is INVALID_JSON."""
     assert code_of(body) == "INVALID_JSON"
+
+
+@pytest.mark.parametrize("part", ['\\"', '"', "\\", "[", '"[', '":', "{}"])
+def test_no_body_takes_long(part: str) -> None:
+    """16 KiB of anything cost little: every request waits for it (a second once)."""
+    body = ('"' + part * (LARGEST // len(part)))[:LARGEST].encode()
+    began = time.process_time()
+    assert code_of(body) == "INVALID_JSON"
+    assert time.process_time() - began < 0.2
 
 
 @pytest.mark.parametrize(

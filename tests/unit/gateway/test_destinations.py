@@ -88,7 +88,7 @@ def test_a_secret_is_made_where_none_is_given() -> None:
         {"kind": "webhook", "url": "https://a.example/ x"},
         {"kind": "webhook", "url": "https://localhost/"},
         {"kind": "webhook", "url": "https://a.example:99999/"},
-        {"kind": "email", "address": "a,b@c.example"},
+        {"kind": "email", "address": "ä@c.example"},
         {"kind": "apprise", "url": "ntfy://topic"},
         {"kind": "slack", "url": SLACK, "name": "x" * 61},
         {"kind": "slack", "url": SLACK, "name": "a\nb"},

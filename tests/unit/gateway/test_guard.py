@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +14,8 @@ from opseer_gateway.web.bodies import BodyTimer
 from opseer_gateway.web.problems import problems
 
 SHORT = 0.3
+LARGE = 32 * 1024 * 1024
+"""Far more than the kernel keeps for a peer that does not read."""
 HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -21,6 +24,7 @@ class QuickHandler(guard.GuardedHandler):
 
     __slots__ = ()
     head_seconds = SHORT
+    take_seconds = SHORT
 
 
 @pytest.fixture
@@ -37,8 +41,17 @@ async def port(monkeypatch: pytest.MonkeyPatch, shared: set[str]) -> AsyncIterat
     async def echo(request: web.Request) -> web.Response:
         return web.Response(body=await request.read())
 
+    async def large(_: web.Request) -> web.Response:
+        return web.Response(body=bytes(LARGE))
+
+    async def slow(_: web.Request) -> web.Response:
+        await asyncio.sleep(SHORT)
+        return web.Response(body=b"ok")
+
     app = web.Application(middlewares=[problems, BodyTimer(SHORT).middleware])
     app.router.add_post("/x", echo)
+    app.router.add_get("/large", large)
+    app.router.add_get("/slow", slow)
     runner = guard.GuardedRunner(
         app, is_shared=shared.__contains__, access_log=None, lingering_time=0.1
     )
@@ -134,11 +147,58 @@ async def test_requests_under_way_are_not_cut_off(
     """Where all are being answered, it is the new connection that is closed."""
     monkeypatch.setattr(guard, "MOST_CONNECTIONS", 1)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(HEAD + b"Content-Length: 2\r\n\r\no")
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await asyncio.sleep(SHORT / 5)
     assert await ask(port) == b""
-    writer.write(b"k")
     assert (await reader.read(2000)).endswith(b"ok")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HEAD + b"Content-Length: 2\r\n\r\no",
+        b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+    ids=["the rest of a body is missing", "the answer is not read"],
+)
+async def test_who_does_not_go_on_makes_room(
+    port: int, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """A request under way that waits for its peer does not keep others out."""
+    monkeypatch.setattr(guard, "MOST_CONNECTIONS", 1)
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    await asyncio.sleep(SHORT / 3)
+    assert (await ask(port)).endswith(b"ok")
+    writer.close()
+
+
+async def test_an_answer_that_nobody_takes(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is thrown away, with its connection."""
+    monkeypatch.setattr(guard, "FLUSH_SECONDS", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+    writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await asyncio.sleep(SHORT * 2)
+    taken = 0
+    with contextlib.suppress(ConnectionError):
+        while part := await asyncio.wait_for(reader.read(LARGE), 5):
+            taken += len(part)
+    assert 0 < taken < LARGE
+    writer.close()
+
+
+async def test_an_answer_that_is_taken_slowly(port: int) -> None:
+    """Arrives whole, although it takes longer than one may stand still."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+    writer.write(b"GET /large HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    taken = 0
+    while part := await asyncio.wait_for(reader.read(2**21), 5):
+        taken += len(part)
+        await asyncio.sleep(SHORT / 10)
+    assert taken > LARGE
     writer.close()
 
 
@@ -154,7 +214,7 @@ async def test_quiet_connections_of_one_address(
 ) -> None:
     """One address holds few of them, unless many visitors come from it."""
     shared |= proxies
-    monkeypatch.setattr(guard, "MOST_QUIET_OF_ONE", 2)
+    monkeypatch.setattr(guard, "MOST_WAITING_OF_ONE", 2)
     held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
     await asyncio.sleep(SHORT / 3)
     assert [reader.at_eof() for reader, _ in held] == (

@@ -1,4 +1,4 @@
-"""Which currency an account is shown in.
+"""Which currency an account is shown in, where its user chose none.
 
 Stripe names no default currency to a restricted key, so it follows from what is there:
 one currency in the balance is it; of several it is the one that others are converted
@@ -24,17 +24,16 @@ class Evidence:
 
 
 def settlement_currency(
-    chosen: str | None,
     known: str | None,
     candidates: frozenset[str],
     evidence: Evidence,
 ) -> str | None:
-    """Return the currency to show; None where nothing at all is known.
+    """Return the currency; None where nothing at all is known.
 
-    `chosen` is the user's, `known` the one found before; both go first.
+    `known` is the one that was found before: it stays.
     """
-    if chosen or known:
-        return chosen or known
+    if known:
+        return known
     allowed = candidates or frozenset(evidence.charges)
     if not allowed:
         return None

@@ -106,7 +106,10 @@ class Figures:
     async def currency(
         self, standing: Standing, candidates: frozenset[str]
     ) -> str | None:
-        """Return the settlement currency; None where nothing tells it yet."""
+        """Return the currency of settling; None where nothing tells it yet.
+
+        The user's choice is none of it, so that what was found is there again after.
+        """
         rows = await self._connection.fetch(
             f"""
             SELECT currency, count(exchange_rate) AS conversions,
@@ -119,9 +122,7 @@ class Figures:
             conversions={row["currency"]: row["conversions"] for row in rows},
             charges={row["currency"]: row["charges"] for row in rows},
         )
-        return settlement_currency(
-            standing.chosen, standing.known, candidates, evidence
-        )
+        return settlement_currency(standing.known, candidates, evidence)
 
     async def facts(
         self,

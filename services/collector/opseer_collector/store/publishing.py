@@ -132,9 +132,9 @@ class _Publication:
         fetched: Fetched | None,
         permissions: Mapping[str, str],
     ) -> tuple[DayRange, str | None, bool]:
-        """Compute the figures from rows.
+        """Compute the figures from rows, in the currency that is chosen or found.
 
-        Return their days, their currency, and whether they drifted.
+        Return their days, the currency that was found, and whether they drifted.
         """
         at = self._now if reading is None else reading.as_of
         as_of = at if reading is not None else standing.last_collected_at or at
@@ -143,12 +143,13 @@ class _Publication:
             await self._figures.find_rates(as_of)
         days = window(at, standing.tz)
         candidates = frozenset[str]() if fetched is None else fetched.currencies
-        currency = await self._figures.currency(standing, candidates)
+        found = await self._figures.currency(standing, candidates)
         facts = await self._figures.facts(bounds(days, standing.tz), permissions)
-        drifted = await self._figures.cache(days, standing.tz, facts, currency, as_of)
+        shown = standing.chosen or found
+        drifted = await self._figures.cache(days, standing.tz, facts, shown, as_of)
         if fetched is not None:
             await self._check.run(fetched, as_of)
-        return days, currency, drifted
+        return days, found, drifted
 
     async def _report(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Final
 from uuid import UUID
 
@@ -14,13 +15,15 @@ from opseer_gateway.actions.connections import Connections
 from opseer_gateway.actions.reading import Reading
 from opseer_gateway.domain.changes import Change
 from opseer_gateway.domain.integrations import SOURCES, Integration
-from opseer_gateway.domain.refusals import not_found
+from opseer_gateway.domain.refusals import WaitError, not_found
 from opseer_gateway.web.bodies import read_json
 from opseer_gateway.web.routes import Route, answer
 from opseer_gateway.web.sessions import Sessions
 
 _POLL_SECONDS: Final = 0.5
 _QUIET_POLLS: Final = 30
+MOST_STREAMS: Final = 16
+_STREAM_WAIT: Final = 5
 _PATH: Final = "/api/v1/integrations/{source}"
 _TRIED: Final = (
     "OWNER_REQUIRED",
@@ -61,6 +64,7 @@ class IntegrationRoutes:
         self._connections = connections
         self._reading = reading
         self._sessions = sessions
+        self._streams: Counter[UUID] = Counter()
 
     def routes(self) -> list[Route]:
         """Return every route of this module."""
@@ -131,6 +135,7 @@ class IntegrationRoutes:
                 self._progress,
                 "Follow a collection (server-sent events)",
                 forms=("events",),
+                refuses=("RATE_LIMITED",),
             ),
             Route(
                 "POST",
@@ -190,10 +195,27 @@ class IntegrationRoutes:
         return answer(RunAnswer(run_id), 202)
 
     async def _progress(self, request: web.Request) -> web.StreamResponse:
-        """Send the row at each change, until its progress is null."""
-        visitor = await self._sessions.visitor(request)
+        """Follow a run; one account may not take all of the server's connections."""
+        account_id = (await self._sessions.visitor(request)).account_id
         source = source_of(request)
-        row = await self._reading.integration(visitor.account_id, source)
+        if self._streams[account_id] >= MOST_STREAMS:
+            raise WaitError(
+                "RATE_LIMITED", "Too many streams are open. Close some.", _STREAM_WAIT
+            )
+        self._streams[account_id] += 1
+        try:
+            return await self._follow(request, account_id, source)
+        finally:
+            self._streams -= Counter([account_id])
+
+    async def _follow(
+        self, request: web.Request, account_id: UUID, source: Source
+    ) -> web.StreamResponse:
+        """Send the row at each change, until its progress is null.
+
+        Nor longer than somebody reads who is still signed in.
+        """
+        row = await self._reading.integration(account_id, source)
         stream = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
@@ -210,7 +232,9 @@ class IntegrationRoutes:
             if row.progress is None:
                 return stream
             await asyncio.sleep(_POLL_SECONDS)
-            row = await self._reading.integration(visitor.account_id, source)
+            if request.transport is None or await self._sessions.find(request) is None:
+                return stream
+            row = await self._reading.integration(account_id, source)
 
 
 def source_of(request: web.Request) -> Source:

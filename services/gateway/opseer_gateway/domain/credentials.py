@@ -7,7 +7,9 @@ import re
 from opseer_common.common_passwords import is_common
 from opseer_common.errors import RefusedError
 
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
+# Without the specials of RFC 5322, 3.2.3: nothing that a header would take apart.
+_WORD = r"[^@\s\"(),:;<>\[\]\\]"
+_EMAIL = re.compile(f"{_WORD}{{1,64}}@{_WORD}{{1,189}}")
 _SHORTEST = 8
 _LONGEST_BYTES = 1024
 _LONGEST_NAME = 100

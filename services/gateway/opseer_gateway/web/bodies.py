@@ -24,7 +24,8 @@ LARGEST: Final = 16 * 1024
 BODY_SECONDS: Final = 10.0
 _DEEPEST: Final = 8
 _LONGEST_INT: Final = 18
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Never goes back: a string without an end would be begun anew at each of its quotes.
+_STRING = re.compile(r'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
 _UNWANTED = re.compile("[\x00\ud800-\udfff]")
 
 

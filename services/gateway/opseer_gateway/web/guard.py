@@ -1,11 +1,13 @@
 """Connections that do not get to the point are closed.
 
 aiohttp has no time limit for a request's head: a client that sends one byte a
-second, or nothing, holds its connection for ever. Here the head must be whole 5 s
-after its first byte (or after connecting). Bodies have their own limit (bodies.py).
+second, or nothing, holds its connection for ever, and so does one that asks and never
+reads. Here the head must be whole 5 s after its first byte (or after connecting), and
+of an answer something must be taken each 20 s. Bodies have their own limit (bodies.py).
 
-Where there are too many connections, a new one takes the place of one that says
-nothing; who is being answered is never cut off.
+Where there are too many connections, a new one takes the place of one whose peer it is
+to go on: to ask, to send the rest of a body, or to read. Who is being answered is
+never cut off.
 """
 
 from __future__ import annotations
@@ -23,25 +25,29 @@ from opseer_gateway.web.headers import ALWAYS
 from opseer_gateway.web.problems import problem
 
 HEAD_SECONDS: Final = 5.0
+TAKE_SECONDS: Final = 20.0
+FLUSH_SECONDS: Final = 2.0
 MOST_CONNECTIONS: Final = 256
-MOST_QUIET_OF_ONE: Final = 16
-"""How many connections one address may hold without a request."""
+MOST_WAITING_OF_ONE: Final = 16
+"""How many connections one address may hold without going on."""
 
 
 class GuardedHandler(RequestHandler):
-    """aiohttp's protocol of one connection, with a timer for the head."""
+    """aiohttp's protocol of one connection, with timers for the head and the answer."""
 
-    __slots__ = ("_head_timer", "peer")
+    __slots__ = ("_head_timer", "_take_timer", "peer")
     head_seconds = HEAD_SECONDS
+    take_seconds = TAKE_SECONDS
 
     _head_timer: asyncio.TimerHandle | None
+    _take_timer: asyncio.TimerHandle | None
     peer: str
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the timer, and make room where there are too many connections."""
         super().connection_made(transport)
-        self._head_timer = None
+        self._head_timer = self._take_timer = None
         self.peer = _peer(transport)
         if isinstance(self._manager, GuardedServer) and self._manager.has_room(self):
             self._arm()
@@ -52,6 +58,13 @@ class GuardedHandler(RequestHandler):
     def is_quiet(self) -> bool:
         """Whether no request is being answered or waits for it."""
         return self._current_request is None and not self._messages
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is for the peer to go on: to ask, to send the rest, or to read."""
+        request = self._current_request
+        is_sending = request is not None and not request.content.is_eof()
+        return self.is_quiet or is_sending or self.writing_paused
 
     @property
     def has_asked(self) -> bool:
@@ -68,9 +81,30 @@ class GuardedHandler(RequestHandler):
             self._disarm()
 
     @override
+    def pause_writing(self) -> None:
+        """Give the peer some time to read what waits for it."""
+        super().pause_writing()
+        self._take_timer = self._loop.call_later(self.take_seconds, self.force_close)
+
+    @override
+    def resume_writing(self) -> None:
+        """Stop that timer."""
+        super().resume_writing()
+        self._stop_taking()
+
+    @override
+    def force_close(self) -> None:
+        """Close; what the peer does not take soon is thrown away."""
+        transport = self.transport
+        super().force_close()
+        if transport is not None and transport.get_write_buffer_size():
+            self._loop.call_later(FLUSH_SECONDS, transport.abort)
+
+    @override
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the timer."""
+        """Forget the timers."""
         self._disarm()
+        self._stop_taking()
         super().connection_lost(exc)
 
     @override
@@ -100,6 +134,11 @@ class GuardedHandler(RequestHandler):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _stop_taking(self) -> None:
+        if self._take_timer is not None:
+            self._take_timer.cancel()
+            self._take_timer = None
+
     def _late(self) -> None:
         self._head_timer = None
         if self.is_quiet:
@@ -118,7 +157,7 @@ class GuardedServer(web.Server):
         return self.handler(self, loop=self._loop, **self._kwargs)
 
     def has_room(self, new: GuardedHandler) -> bool:
-        """Return whether `new` may stay; a quiet connection may have to go for it."""
+        """Return whether `new` may stay; a waiting connection may have to go for it."""
         others = [
             one
             for one in self.connections
@@ -126,17 +165,17 @@ class GuardedServer(web.Server):
             and one is not new
             and one.transport is not None
         ]
-        quiet = [one for one in others if one.is_quiet]
+        waiting = [one for one in others if one.is_waiting]
         if not self.is_shared(new.peer):
-            own = [one for one in quiet if one.peer == new.peer]
-            if len(own) >= MOST_QUIET_OF_ONE:
+            own = [one for one in waiting if one.peer == new.peer]
+            if len(own) >= MOST_WAITING_OF_ONE:
                 _first(own).force_close()
                 return True
         if len(others) < MOST_CONNECTIONS:
             return True
-        if quiet:
-            _first(quiet).force_close()
-        return bool(quiet)
+        if waiting:
+            _first(waiting).force_close()
+        return bool(waiting)
 
 
 class GuardedRunner(web.AppRunner):
@@ -167,9 +206,9 @@ class GuardedRunner(web.AppRunner):
         return guarded
 
 
-def _first(quiet: list[GuardedHandler]) -> GuardedHandler:
+def _first(waiting: list[GuardedHandler]) -> GuardedHandler:
     """Return which one goes: the oldest that never asked, else the oldest."""
-    return next((one for one in quiet if not one.has_asked), quiet[0])
+    return next((one for one in waiting if not one.has_asked), waiting[0])
 
 
 def _peer(transport: asyncio.BaseTransport) -> str:

@@ -16,6 +16,10 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 _HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 """A Host header: links of ours begin with it, so it is nothing but a host."""
+_PROXIED: Final = (
+    *("Forwarded", "Via", "X-Real-IP"),
+    *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
+)
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 
@@ -81,31 +85,23 @@ class Origins:
 
         A proxy on this machine may not be among the trusted ones.
         """
-        if self._is_trusted(address):
-            return True
-        try:
-            return ipaddress.ip_address(address).is_loopback
-        except ValueError:
-            return False
+        return self._is_trusted(address) or _is_loopback(address)
 
     def is_this_machine(self, request: web.Request) -> bool:
-        """Return whether a request was made here and came through no proxy."""
-        if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        """Return whether a request was made here and came through no proxy.
+
+        A proxy on this machine says so in a header, or asks by the public name.
+        """
+        if any(name in request.headers for name in _PROXIED):
             return False
-        try:
-            return ipaddress.ip_address(request.remote or "").is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(request.remote or "") and _is_loopback(_name(request.host))
 
     def _is_ours(self, host: str) -> bool:
         """Return whether a Host header names us."""
-        found = _HOST.fullmatch(host)
-        if found is None:
-            return False
-        name = found[1].strip("[]").lower()
+        name = _name(host)
         if self._public is not None and name == self._public.hostname:
             return True
-        return name == "localhost" or _is_address(name)
+        return name == "localhost" or _address(name) is not None
 
     def _check_origin(self, request: web.Request) -> None:
         """Refuse a write that another site's page sent with our cookies.
@@ -139,20 +135,28 @@ class Origins:
 
     def _is_trusted(self, address: str) -> bool:
         """Return whether an address is a proxy of ours."""
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._proxies)
+        parsed = _address(address)
+        return parsed is not None and any(parsed in one for one in self._proxies)
 
 
-def _is_address(name: str) -> bool:
-    """Return whether a host is written as an IP address."""
+def _name(host: str) -> str:
+    """Return the name or address in a Host header, "" where it is more than a host."""
+    found = _HOST.fullmatch(host)
+    return found[1].strip("[]").lower() if found else ""
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an IP address, or None for a name."""
     try:
-        ipaddress.ip_address(name)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _is_loopback(name: str) -> bool:
+    """Return whether a name or an address is that of the machine itself."""
+    address = _address(name)
+    return name == "localhost" if address is None else address.is_loopback
 
 
 def _forbidden() -> RefusedError:

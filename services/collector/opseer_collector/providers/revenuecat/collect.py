@@ -252,11 +252,10 @@ class _Fetch:
             # The days are read: they are not held up by what is true of now.
             await self._run.lose(_OVERVIEW, project, str(error))
             return
+        if self._filters:
+            return  # The overview knows no filter: it has what was not wanted.
         active = answer.value("active_subscriptions", "active_subscribers")
-        known = [("active_subscriptions", active)]
-        if not self._filters:
-            # The overview knows no filter.
-            known.append(("mrr", answer.value("mrr")))
+        known = [("active_subscriptions", active), ("mrr", answer.value("mrr"))]
         rows = [
             figures.metric(
                 project, self._today, name, value, self._currency, partial=True

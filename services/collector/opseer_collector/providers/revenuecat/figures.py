@@ -78,20 +78,22 @@ def metrics(
 ) -> list[ProjectMetric]:
     """Return the figures of one chart and project.
 
-    RevenueCat shows 0 for a period that it has not come to: that is no figure.
+    RevenueCat shows 0 for a period that it has not come to: that is no figure. Charts
+    v2 do not tell which one that is.
     """
+    partial = {key: cells[key].incomplete or key[0] >= today for key in cells}
     known = {
         key: point.value
         for key, point in cells.items()
-        if point.value is not None and not (point.incomplete and not point.value)
+        if point.value is not None and (point.value or not partial[key])
     }
     signed = settled((day, name, value) for (day, name), value in known.items())
     return [
         metric(
             *(project, day, name, signed.get((day, name)), currency),
-            partial=point.incomplete or day >= today,
+            partial=partial[day, name],
         )
-        for (day, name), point in cells.items()
+        for day, name in cells
         if name in NAMES
     ]
 
