@@ -7,13 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 KEY = "rk_" + "test_" + "Browser" * 4
 STANDARD = "sk_" + "live_" + "S" * 24
 SETUP_CODE = "BROWSER-TEST"
 PASSWORD = "correct horse battery"
 CHANNEL = "/dashboard/integrations/stripe"
+_STOPS = 60
 
 
 def test_setup(open_window: Any) -> None:
@@ -122,12 +123,49 @@ def test_without_scripts(open_window: Any, collected: Any) -> None:
     expect(page.locator("[data-copy]")).to_have_count(0)
 
 
-def test_keyboard(open_window: Any, collected: Any) -> None:
-    """The first tab stop skips to the content; the key's form works by keys alone."""
-    visit = open_window(collected)
-    visit.go("/dashboard/account")
+def test_keyboard(open_window: Any) -> None:
+    """From setup to the changes behind a bar by keys alone; one sees where one is."""
+    visit = open_window()
+    visit.go(f"/setup?code={SETUP_CODE}")
     page: Page = visit.page
+    _reach(page, page.locator("#email"))
+    page.keyboard.type(f"{uuid4().hex[:8]}@example.com")
+    _reach(page, page.locator("#password"))
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    _follow(page, "Go to the dashboard", "/dashboard")
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to the content")
     page.keyboard.press("Enter")
-    assert page.url.endswith("#main")
+    _follow(page, "Connect Stripe", "/integrations/stripe")
+    _reach(page, page.locator("#api_key"))
+    page.keyboard.type(KEY)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("12 of 12 read permissions")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("12 of 12 permissions")).to_have_text(
+        re.compile("^Connected: rk_test_….*, test mode, settles in USD,")
+    )
+    expect(page.locator("#services + ul li.ok")).to_have_count(4)
+    _follow(page, "Open the dashboard", "/revenue/stripe")
+    _reach(page, page.locator("[data-chart=waterfall]"))
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/revenue/stripe/20\d\d-\d\d-\d\d"))
+
+
+def _follow(page: Page, name: str, end: str) -> None:
+    """Open a link by keys."""
+    _reach(page, page.get_by_role("link", name=name, exact=True))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"{end}$"))
+
+
+def _reach(page: Page, wanted: Locator) -> None:
+    """Press Tab until `wanted` has the focus, which must be seen."""
+    expect(wanted).to_be_visible()
+    for _ in range(_STOPS):
+        if wanted.evaluate("one => one === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    expect(wanted).to_be_focused()
+    assert wanted.evaluate("one => getComputedStyle(one).outlineStyle") != "none"

@@ -20,7 +20,9 @@ from opseer_common.database import Database
 from opseer_common.demo_account import DEMO_KEY, DEMO_KEYS
 from opseer_common.run import Lifetime
 from opseer_common.testing.gateway import SETUP_CODE, Owner, RunningGateway
+from opseer_common.testing.listening import listening
 from opseer_common.testing.pair import Pair
+from opseer_common.testing.published import Publisher, publisher
 from opseer_common.testing.servers import FreshBus, FreshDatabase
 from opseer_gateway.app import build
 from opseer_gateway.settings import Settings
@@ -66,20 +68,13 @@ class StartGateway(Protocol):
 @pytest.fixture
 async def provider_url() -> AsyncIterator[str]:
     """Return the simulator's address; it knows the keys of `PROVIDER_KEYS`."""
-    async with _simulator() as url:
+    async with listening(_simulator()) as url:
         yield url
 
 
-@asynccontextmanager
-async def _simulator() -> AsyncIterator[str]:
+def _simulator() -> web.Application:
     simulation = Simulation(7, date(2026, 11, 24), 3)
-    runner = web.AppRunner(
-        make_app(simulation, PROVIDER_KEYS, CHANNEL_KEYS), access_log=None
-    )
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    return make_app(simulation, PROVIDER_KEYS, CHANNEL_KEYS)
 
 
 @pytest.fixture
@@ -103,7 +98,7 @@ async def shared_gateway(
     """
     folder = tmp_path_factory.mktemp("gateway")
     async with (
-        _simulator() as provider,
+        listening(_simulator()) as provider,
         _starter(module_database, module_bus, provider, folder) as start,
     ):
         yield await start(demo_api_base=provider)
@@ -162,3 +157,16 @@ async def _starter(
 async def gateway(start_gateway: StartGateway) -> RunningGateway:
     """Return a gateway whose sign-up is open."""
     return await start_gateway()
+
+
+@pytest.fixture
+async def owner(gateway: RunningGateway) -> Owner:
+    """Return a signed-up account."""
+    return await gateway.sign_up()
+
+
+@pytest.fixture
+async def world(database: FreshDatabase) -> AsyncIterator[Publisher]:
+    """Return what writes as the services that a test does not run."""
+    async with publisher(database) as found:
+        yield found

@@ -17,7 +17,7 @@ from opseer_common.contracts import (
 )
 from opseer_common.run import Lifetime
 from opseer_common.testing.pair import administrator
-from opseer_common.testing.published import Connected, Publisher, publisher
+from opseer_common.testing.published import Connected, Publisher
 from opseer_common.testing.servers import FreshBus, FreshDatabase
 from opseer_mrr import app as mrr
 from opseer_mrr.settings import Settings as MrrSettings
@@ -26,13 +26,6 @@ from opseer_notifier.settings import Settings as NotifierSettings
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 YESTERDAY = date(2026, 11, 23)
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[Publisher]:
-    """Return what writes as gateway and collector."""
-    async with publisher(database) as found:
-        yield found
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 import pytest
-from aiohttp import web
 
 from opseer_collector import app as collector
 from opseer_collector.settings import Settings as CollectorSettings
@@ -22,6 +21,7 @@ from opseer_common import sealing
 from opseer_common.database import Connection
 from opseer_common.run import Lifetime
 from opseer_common.testing.gateway import SETUP_CODE, Owner, RunningGateway
+from opseer_common.testing.listening import listening
 from opseer_common.testing.servers import FreshBus, FreshDatabase
 from opseer_gateway import app as gateway
 from opseer_gateway.settings import Settings as GatewaySettings
@@ -100,13 +100,8 @@ async def running(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     async with AsyncExitStack() as stack:
-        runner = web.AppRunner(
-            make_app(Simulation(7, date(2026, 11, 24), 3), KEYS), access_log=None
-        )
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        app = make_app(Simulation(7, date(2026, 11, 24), 3), KEYS)
+        base = await stack.enter_async_context(listening(app))
 
         def wired(service: str) -> dict[str, object]:
             return {

@@ -11,20 +11,13 @@ from opseer_collector.store.connections import Connections
 from opseer_common.contracts import IntegrationDisconnected
 from opseer_common.database import Database
 from opseer_common.testing.company import CHANGES, NEW, NOW, OLD
-from opseer_common.testing.published import Connected, Publisher, publisher
+from opseer_common.testing.published import Connected, Publisher
 from opseer_common.testing.servers import FreshDatabase
 from opseer_mrr.actions import COMPUTED_SOURCES, Computing
 from opseer_mrr.domain.computation import ConnectionKey
 from opseer_mrr.store.figures import PostgresStore
 
 FORGED = 50
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[Publisher]:
-    """Return what writes as gateway and collector."""
-    async with publisher(database) as found:
-        yield found
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
+from opseer_common.channels import CHANNELS
 from opseer_common.clock import utc_now
 from opseer_common.testing.gateway import (
     PASSWORD,
@@ -187,7 +188,8 @@ async def test_permissions_and_what_they_cost(
         await world.publish(of, 1, utc_now(), permissions=given)
     for place in (*PLACES, STRIPE):
         page = await page_of(entered, place)
-        found = re.findall(r'<li class="(ok|missing|unknown)">', page)
+        part = page.partition("read permissions</summary>")[2].partition("</ul>")[0]
+        found = re.findall(r'<li class="(ok|missing|unknown)">', part)
         assert sorted(set(found)) == ["missing", "ok", "unknown"]
         assert len(found) == 12
         assert "1 of 12 read permissions" in page
@@ -211,6 +213,31 @@ async def test_numbers_to_compare(
         "https://dashboard.stripe.com/billing",
     ]
     assert "7 · " in part
+
+
+async def test_end_of_the_first_run(
+    entered: Browser, owner: Owner, database: FreshDatabase
+) -> None:
+    """After a first collection the page says what is connected, and of each service.
+
+    A service that has written nothing yet is not said to be well.
+    """
+    async with publisher(database) as world:
+        of = await world.connect(owner.account_id)
+        assert 'id="services"' not in await page_of(entered, STRIPE)
+        given = dict.fromkeys(CHANNELS["stripe"].permissions, "ok")
+        await world.publish(of, 1, utc_now(), permissions=given | {"events": "missing"})
+    page = await page_of(entered, STRIPE)
+    [said] = re.findall(r"<strong>(Connected: .*)</strong>", page)
+    assert said.endswith(", live mode, settles in USD, 11 of 12 permissions")
+    part = page.partition('id="services"')[2].partition("</ul>")[0]
+    marks = re.findall(r'<li class="(\w+)">.*?<span>(\w+)<', part)
+    assert marks == [
+        ("ok", "Collector"),
+        ("missing", "MRR"),
+        ("missing", "Notifier"),
+        ("ok", "Gateway"),
+    ]
 
 
 async def test_settings(entered: Browser, owner: Owner) -> None:

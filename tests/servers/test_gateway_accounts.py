@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,14 +16,11 @@ from opseer_common.testing.gateway import (
     RunningGateway,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 ROW = "/api/v1/integrations/stripe"
 LOGIN = "/api/v1/auth/login"
-
-
-@pytest.fixture
-async def owner(gateway: RunningGateway) -> Owner:
-    """Return a signed-up account."""
-    return await gateway.sign_up()
 
 
 def setup_body(**other: str) -> dict[str, str]:
@@ -50,6 +47,16 @@ async def test_refused_setup(
     answer = await gateway.call("POST", "/api/v1/setup", json=setup_body(**other))
     assert (answer.status, answer.code) == (status, code)
     assert not await gateway.fetch("SELECT 1 FROM gateway.account")
+
+
+async def test_an_empty_code_opens_nothing(start_gateway: Any, tmp_path: Path) -> None:
+    """Where the code's file is empty, no code is the right one: not even none."""
+    empty = tmp_path / "empty"
+    empty.write_text("\n", "utf-8")
+    gateway = await start_gateway(signup="closed", setup_code_file=empty)
+    body = setup_body(setup_code="")
+    answer = await gateway.call("POST", "/api/v1/setup", json=body)
+    assert (answer.status, answer.code) == (403, "INVALID_SETUP_CODE")
 
 
 async def test_setup_once(start_gateway: Any) -> None:
@@ -267,6 +274,21 @@ async def test_guessing_at_once(gateway: RunningGateway, owner: Owner) -> None:
     assert [answer.status for answer in answers].count(401) == 20
 
 
+async def test_many_sign_ups_at_once(gateway: RunningGateway, owner: Owner) -> None:
+    """Four hash at a time, the rest are to come again; who has an account gets in."""
+    many = [setup_body(email=f"new{n}@example.com") for n in range(16)]
+    body = {"email": owner.email, "password": PASSWORD}
+    *sign_ups, sign_in = await asyncio.gather(
+        *(gateway.call("POST", "/api/v1/setup", json=one) for one in many),
+        gateway.call("POST", LOGIN, json=body),
+    )
+    assert sign_in.status == 200
+    statuses = [answer.status for answer in sign_ups]
+    assert statuses.count(201) >= 4
+    assert statuses.count(503) >= 8
+    assert {one.code for one in sign_ups if one.status == 503} == {"BUSY"}
+
+
 async def guess(gateway: RunningGateway, name: str, forwarded: str) -> int:
     """Guess a password from behind an address that a proxy names."""
     body = {"email": f"{name}@example.com", "password": "wrong password"}
@@ -280,6 +302,23 @@ async def test_guessing_from_one_place(gateway: RunningGateway) -> None:
     assert tries == [401] * 20 + [429]
 
 
+async def test_a_proxy_that_adds_a_line(start_gateway: Any) -> None:
+    """What a visitor sent in a line of its own before the proxy's says nothing."""
+    gateway = await start_gateway(trusted_proxies=("127.0.0.0/8",))
+    body = b'{"setup_code":"wrong","email":"a@example.com","password":"x"}'
+    statuses = []
+    for n in range(21):
+        head = (
+            "POST /api/v1/setup HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            f"X-Forwarded-For: 198.51.100.{n}\r\nX-Forwarded-For: 192.0.2.7\r\n"
+            "Content-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        said = await gateway.send(head.encode() + body)
+        statuses.append(int(said[9:12]))
+    assert statuses == [403] * 20 + [429]
+
+
 async def test_places_behind_a_proxy(start_gateway: Any) -> None:
     """A trusted proxy's word counts: the last address that is not a proxy's."""
     gateway = await start_gateway(trusted_proxies=("127.0.0.0/8",))
@@ -288,3 +327,5 @@ async def test_places_behind_a_proxy(start_gateway: Any) -> None:
     assert tries[-1] == 429
     assert await guess(gateway, "other", "198.51.100.1, 192.0.2.8") == 401
     assert await guess(gateway, "other", "198.51.100.99, 192.0.2.7") == 429
+    assert await guess(gateway, "other", "192.0.2.7:50001") == 429
+    assert await guess(gateway, "other", "[2001:db8::1]:50001") == 401

@@ -18,12 +18,6 @@ OTHER_LIVE = "rk_" + "live_" + "b" * 24
 TEST = "rk_" + "test_" + "A" * 24
 
 
-@pytest.fixture
-async def owner(gateway: RunningGateway) -> Owner:
-    """Return a signed-up account."""
-    return await gateway.sign_up()
-
-
 async def connect(
     gateway: RunningGateway, owner: Owner, key: str = LIVE, **more: object
 ) -> Answer:
@@ -354,14 +348,15 @@ async def test_impossible_changes(
 async def test_events_end_with_the_run(gateway: RunningGateway, owner: Owner) -> None:
     """The progress stream sends rows and ends when the run is over."""
     row = (await connect(gateway, owner)).json
-    stream = asyncio.create_task(gateway.call("GET", f"{PATH}/progress", owner=owner))
-    await asyncio.sleep(0.2)
-    await collector_has(gateway, row, "done")
-    answer = await asyncio.wait_for(stream, 5)
-    assert answer.headers["Content-Type"] == "text/event-stream"
-    events = answer.text.strip().split("\n\n")
-    assert '"stage":"queued"' in events[0]
-    assert '"progress":null' in events[-1]
+    headers = {"Authorization": f"Bearer {owner.token}"}
+    url = f"{gateway.url}{PATH}/progress"
+    async with asyncio.timeout(10), gateway.session.get(url, headers=headers) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        first = await stream.content.readuntil(b"\n\n")
+        await collector_has(gateway, row, "done")
+        rest = (await stream.text()).strip().split("\n\n")
+    assert b'"stage":"queued"' in first
+    assert '"progress":null' in rest[-1]
 
 
 async def test_tenants_are_apart(gateway: RunningGateway, owner: Owner) -> None:

@@ -22,12 +22,6 @@ async def gateway(start_gateway: object, provider_url: str) -> RunningGateway:
     return started
 
 
-@pytest.fixture
-async def owner(gateway: RunningGateway) -> Owner:
-    """Return a signed-up account."""
-    return await gateway.sign_up()
-
-
 async def environment(gateway: RunningGateway, owner: Owner) -> str | None:
     """Return where the account's figures come from."""
     row = await gateway.call("GET", ROW, owner=owner)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,23 +11,9 @@ import pytest
 
 from opseer_common.clock import utc_now
 from opseer_common.testing.gateway import Owner, RunningGateway
-from opseer_common.testing.published import Connected, Publisher, publisher
-from opseer_common.testing.servers import FreshDatabase
+from opseer_common.testing.published import Connected, Publisher
 
 ANSWERED = ("source", "date", "timezone", "currency", "as_of", "complete", "reason")
-
-
-@pytest.fixture
-async def owner(gateway: RunningGateway) -> Owner:
-    """Return a signed-up account."""
-    return await gateway.sign_up()
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[Publisher]:
-    """Return what writes as the other services."""
-    async with publisher(database) as found:
-        yield found
 
 
 @pytest.fixture

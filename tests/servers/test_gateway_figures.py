@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,26 +11,12 @@ import pytest
 from opseer_common.clock import utc_now
 from opseer_common.contracts.daily_report import DailyReport, Metric, ReportChannel
 from opseer_common.testing.gateway import Owner, RunningGateway
-from opseer_common.testing.published import Connected, Publisher, publisher
-from opseer_common.testing.servers import FreshDatabase
+from opseer_common.testing.published import Connected, Publisher
 
 REVENUE = "/api/v1/revenue/daily?source=stripe"
 MRR = "/api/v1/mrr?source=stripe"
 MOVEMENTS = "/api/v1/mrr/movements?source=stripe"
 REPORT = "/api/v1/reports/daily"
-
-
-@pytest.fixture
-async def owner(gateway: RunningGateway) -> Owner:
-    """Return a signed-up account."""
-    return await gateway.sign_up()
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[Publisher]:
-    """Return what writes as the other services."""
-    async with publisher(database) as found:
-        yield found
 
 
 @pytest.fixture
@@ -346,6 +331,24 @@ async def test_report_of_an_earlier_connection(
     ]
     assert {m["value"] for m in channel["metrics"]} == {None}
     assert {m["reason"] for m in channel["metrics"]} == {"COLLECTING"}
+
+
+@pytest.mark.parametrize(
+    ("back", "reason"), [(0, "ARRIVES_TOMORROW"), (91, "BEFORE_HISTORY")]
+)
+async def test_a_day_that_has_no_report(
+    gateway: RunningGateway,
+    owner: Owner,
+    connected: Connected,
+    today: date,
+    back: int,
+    reason: str,
+) -> None:
+    """Rule: a day that is not over, or is older than the cache, says so."""
+    day = today - timedelta(days=back)
+    (channel,) = (await get(gateway, owner, f"{REPORT}?date={day}"))["channels"]
+    assert {m["value"] for m in channel["metrics"]} == {None}
+    assert {m["reason"] for m in channel["metrics"]} == {reason}
 
 
 async def test_another_account_reads_nothing(

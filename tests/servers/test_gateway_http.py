@@ -15,12 +15,6 @@ PATH = "/api/v1/integrations/stripe"
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.fixture
-async def owner(gateway: RunningGateway) -> Owner:
-    """Return a signed-up account."""
-    return await gateway.sign_up()
-
-
 async def test_health(gateway: RunningGateway) -> None:
     """/healthz says that the process lives, /readyz that database and bus answer."""
     assert (await gateway.call("GET", "/healthz")).status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -122,17 +123,25 @@ async def test_what_is_no_key(
 async def test_a_stolen_table_tells_nothing(
     shared_gateway: RunningGateway, owner_of_own: Owner
 ) -> None:
-    """Neither the key nor the token that was shown once can be read there."""
+    """Neither the key, nor the token that was shown once, nor what was asked.
+
+    A hash of the request without a key would be one to guess its passwords by.
+    """
     key = uuid4().hex
     token = (await made(shared_gateway, owner_of_own, key)).json["token"]
     rows = await shared_gateway.fetch(
-        "SELECT k::text, answer FROM gateway.idempotency_key k WHERE account_id = $1",
+        """
+        SELECT k::text, answer, request_hash FROM gateway.idempotency_key k
+        WHERE account_id = $1
+        """,
         owner_of_own.account_id,
     )
-    [(text, answer)] = [tuple(row) for row in rows]
+    [(text, answer, request_hash)] = [tuple(row) for row in rows]
     for secret in (key, token, owner_of_own.token):
         assert secret not in text
         assert secret.encode() not in answer
+    asked = f"POST {TOKENS}\napplication/json\n" + '{"name": "script"}'
+    assert hashlib.sha256(asked.encode()).digest() != request_hash
 
 
 @pytest.mark.parametrize(

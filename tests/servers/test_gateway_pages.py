@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,9 @@ from opseer_common.testing.gateway import (
 from opseer_common.testing.pages import Browser
 from opseer_common.testing.published import Connected, publisher
 from opseer_common.testing.servers import FreshDatabase
+
+
+DESCRIPTION = Path(__file__).parents[1] / "data/stripe_guide.txt"
 
 
 @pytest.fixture
@@ -126,7 +130,12 @@ async def test_figures_on_the_dashboard(
     assert "Events → Read is missing" in page
     assert "—" in page
     for label in ("MRR", "Yesterday MRR", "Net Revenue", "Active Subscriptions"):
-        assert f'<h2 class="label">{label}<' in page
+        assert f"<h2>{label}</h2>" in page
+    collected = DESCRIPTION.read_text("utf-8").partition("Data collected")[2]
+    lines = collected.partition("Cache policy")[0]
+    listed = re.findall(r"^- ([\w ]+?)(?: \(| — )", lines, re.MULTILINE)
+    assert len(listed) == 13
+    assert [label for label in listed if f">{label}<" not in page] == []
     banners = re.findall(r'class="banner"[^>]*>([^<]+)<', page)
     assert banners == ([banner] if banner else [])
 

@@ -14,6 +14,7 @@ from opseer_common.testing.gateway import (
     SETUP_CODE,
     RunningGateway,
 )
+from opseer_common.testing.listening import listening
 
 PUBLIC = "opseer.example.com"
 VISITOR = "203.0.113.7"
@@ -55,11 +56,8 @@ async def proxy(gateway: RunningGateway) -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", forward)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with listening(app) as url:
+        yield url
 
 
 async def test_a_browser_sets_up_through_the_proxy(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,27 +9,13 @@ import pytest
 
 from opseer_common.clock import utc_now
 from opseer_common.testing.gateway import Owner, RunningGateway
-from opseer_common.testing.published import Connected, Publisher, publisher
-from opseer_common.testing.servers import FreshDatabase
+from opseer_common.testing.published import Connected, Publisher
 
 BASE = "/api/v1/mrr"
 OPSEER = {"preset": "opseer", "version": 1}
 STRIPE = {"preset": "stripe", "version": 1}
 PARTS = '[{"cause": "price_edit", "subscription_id": "sub_1", "difference_minor": 400}]'
 ASK = "/api/v1/integrations/{}/history"
-
-
-@pytest.fixture
-async def owner(gateway: RunningGateway) -> Owner:
-    """Return a signed-up account."""
-    return await gateway.sign_up()
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[Publisher]:
-    """Return what writes as the other services."""
-    async with publisher(database) as found:
-        yield found
 
 
 async def rows(world: Publisher, of: Connected, today: date) -> None:

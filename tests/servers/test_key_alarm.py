@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -82,6 +83,24 @@ async def test_a_key_opened_too_often_is_said(
     assert gauges["opseer_connections"] == 2
     assert gauges["opseer_key_openings"] == USUAL + 1
     assert gauges["opseer_key_alarms"] == 1
+
+
+async def test_an_alarm_is_the_accounts_own(
+    shared_gateway: RunningGateway, module_database: FreshDatabase
+) -> None:
+    """The gateway's login sees no alarm but of the account that it works for."""
+    gateway = shared_gateway
+    mine = await gateway.sign_up("mine@example.com")
+    await connected(gateway, mine)
+    await opened(gateway, module_database, mine, USUAL + 1)
+    database = await Database.connect(module_database.login_url("gateway"))
+    try:
+        for account_id, count in ((mine.account_id, 1), (uuid4(), 0), (None, 0)):
+            async with database.transaction(account_id) as connection:
+                rows = await connection.fetch("SELECT FROM gateway.door_key_alarm")
+            assert len(rows) == count
+    finally:
+        await database.close()
 
 
 async def test_another_key_begins_anew(

@@ -20,7 +20,7 @@ from opseer_common.testing.company import (
     change,
     subscription,
 )
-from opseer_common.testing.published import Connected, Publisher, publisher
+from opseer_common.testing.published import Connected, Publisher
 from opseer_common.testing.servers import FreshDatabase
 from opseer_mrr import schedule
 from opseer_mrr.actions import COMPUTED_SOURCES, Computing
@@ -28,13 +28,6 @@ from opseer_mrr.domain.computation import ConnectionKey, compute
 from opseer_mrr.store.figures import PostgresStore
 
 TODAY = date(2026, 11, 24)
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[Publisher]:
-    """Return what writes as gateway and collector."""
-    async with publisher(database) as found:
-        yield found
 
 
 @pytest.fixture

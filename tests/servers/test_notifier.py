@@ -13,7 +13,7 @@ from opseer_common.contracts import IntegrationDisconnected, ReportBuilt
 from opseer_common.contracts.daily_report import DailyReport, Metric
 from opseer_common.database import Database
 from opseer_common.errors import TryLaterError
-from opseer_common.testing.published import Connected, Publisher, publisher
+from opseer_common.testing.published import Connected, Publisher
 from opseer_common.testing.servers import FreshDatabase
 from opseer_notifier import schedule
 from opseer_notifier.actions.building import Building
@@ -22,13 +22,6 @@ from opseer_notifier.store.reports import PostgresStore
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 YESTERDAY = date(2026, 11, 23)
-
-
-@pytest.fixture
-async def world(database: FreshDatabase) -> AsyncIterator[Publisher]:
-    """Return what writes as the other three services."""
-    async with publisher(database) as found:
-        yield found
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from opseer_common import outbox
 from opseer_common.contracts import IntegrationConnected
+from opseer_common.database import Database
 from opseer_common.errors import TryLaterError
 from opseer_common.outbox import Relay, say
 from opseer_common.testing.pair import Pair, administrator, connected, until
@@ -57,8 +59,21 @@ async def test_what_is_rolled_back_is_not_said(pair: Pair) -> None:
     assert await Relay(gateway, "gateway", pair.gateway.publish).carry() == 0
 
 
-async def test_a_commit_wakes_the_relay(pair: Pair) -> None:
+async def listens(database: Database) -> bool:
+    """Return whether a relay's connection listens."""
+    async with database.transaction() as connection:
+        found = await connection.fetch(
+            "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN %'"
+            " AND datname = current_database()"
+        )
+    return len(found) == 1
+
+
+async def test_a_commit_wakes_the_relay(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rule: news is on the bus well before the next poll."""
+    monkeypatch.setattr(outbox, "_POLL_SECONDS", 60)
     heard: list[IntegrationConnected] = []
 
     async def handle(message: IntegrationConnected) -> None:
@@ -67,9 +82,11 @@ async def test_a_commit_wakes_the_relay(pair: Pair) -> None:
     await pair.hear(handle)
     gateway = pair.databases["gateway"]
     relay = asyncio.create_task(Relay(gateway, "gateway", pair.gateway.publish).run())
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(10):
+        while not await listens(gateway):
+            await asyncio.sleep(0.02)
     for _ in range(3):
         async with gateway.transaction() as connection:
             await say(connection, "gateway", connected())
-    await until(lambda: len(heard) == 3, seconds=2)
+    await until(lambda: len(heard) == 3)
     relay.cancel()

@@ -11,8 +11,14 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from opseer_common.bootstrap import LOGIN_ROLES, SERVICE_ROLE, scram_verifier
+from opseer_common.bootstrap import (
+    LOGIN_ROLES,
+    SERVICE_ROLE,
+    check_roles,
+    scram_verifier,
+)
 from opseer_common.database import Connection, Database
+from opseer_common.errors import ConfigError
 from opseer_common.sealing import RECORD_SIZE
 from opseer_common.testing.servers import FreshDatabase
 
@@ -262,6 +268,31 @@ async def test_the_roles_are_what_they_must_be(admin: Connection) -> None:
         **dict.fromkeys(LOGIN_ROLES, (True, *nothing)),
         SERVICE_ROLE: (False, *nothing),
     }
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("ALTER ROLE opseer_service_role LOGIN", "opseer_service_role may log in"),
+        ("ALTER ROLE opseer_service_role BYPASSRLS", "opseer_service_role bypasses"),
+        ("ALTER ROLE opseer_mrr BYPASSRLS", "opseer_mrr bypasses row-level security"),
+        ("ALTER ROLE opseer_mrr SUPERUSER", "opseer_mrr is a superuser"),
+        ("GRANT opseer_service_role TO opseer_mrr", "opseer_service_role has members"),
+        ("GRANT opseer_gateway TO opseer_mrr", "opseer_gateway has members"),
+    ],
+)
+async def test_a_role_with_too_many_rights_is_refused(
+    admin: Connection, statement: str, words: str
+) -> None:
+    """Rule: roles of our names that open more than they are for stop a migration."""
+    transaction = admin.transaction()
+    await transaction.start()
+    try:
+        await admin.execute(statement)
+        with pytest.raises(ConfigError, match=words):
+            await check_roles(admin)
+    finally:
+        await transaction.rollback()
 
 
 def test_a_verifier_is_what_postgres_computes() -> None:

@@ -142,7 +142,7 @@ async def _roles(connection: Connection) -> Finding:
         words = f"{', '.join(weak)} missing or with too many rights"
         return Finding("roles", words, _MIGRATE)
     try:
-        await bootstrap.check_service_role(connection)
+        await bootstrap.check_roles(connection)
     except ConfigError as error:
         return Finding("roles", str(error), "take that away with ALTER ROLE or REVOKE")
     return Finding("roles", "each service has a login of its own")

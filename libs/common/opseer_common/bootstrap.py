@@ -48,7 +48,7 @@ async def migrate_database(url: str, passwords: Mapping[str, str]) -> int:
     try:
         await _make_roles(connection, passwords)
         done = await migrations.run(connection)
-        await check_service_role(connection)
+        await check_roles(connection)
     except asyncpg.InsufficientPrivilegeError as error:
         raise ConfigError(
             f"DATABASE_URL must be an administrator's login: {error}"
@@ -102,7 +102,7 @@ async def _make_roles(connection: Connection, passwords: Mapping[str, str]) -> N
             )
             if not exists:
                 await connection.execute(f"CREATE ROLE {role} NOLOGIN NOINHERIT")
-        await check_service_role(connection)
+        await check_roles(connection)
         database = await connection.fetchval("SELECT quote_ident(current_database())")
         for role in LOGIN_ROLES:
             verifier = scram_verifier(passwords[role])
@@ -117,28 +117,31 @@ async def _make_roles(connection: Connection, passwords: Mapping[str, str]) -> N
         await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
 
 
-async def check_service_role(connection: Connection) -> None:
-    """Refuse a role of that name that opens more than its functions."""
-    row = await connection.fetchrow(
+async def check_roles(connection: Connection) -> None:
+    """Refuse roles of these names that open more than they are for."""
+    rows = await connection.fetch(
         """
-        SELECT r.rolcanlogin, r.rolbypassrls, r.rolsuper,
+        SELECT r.rolname, r.rolcanlogin AND r.rolname = $1 AS logs_in, r.rolbypassrls,
+               r.rolsuper,
                EXISTS (SELECT FROM pg_auth_members m
                        JOIN pg_roles member ON member.oid = m.member
                        WHERE m.roleid = r.oid AND NOT member.rolsuper) AS has_members
-        FROM pg_roles r WHERE r.rolname = $1
+        FROM pg_roles r WHERE r.rolname = $1 OR r.rolname = ANY($2::text[])
         """,
-        SERVICE_ROLE,
+        *(SERVICE_ROLE, list(LOGIN_ROLES)),
     )
-    if row is None:
-        raise ConfigError(f"the role {SERVICE_ROLE} is missing")
-    for name, words in (
-        ("rolcanlogin", "may log in"),
-        ("rolbypassrls", "bypasses row-level security"),
-        ("rolsuper", "is a superuser"),
-        ("has_members", "has members"),
-    ):
-        if row[name]:
-            raise ConfigError(f"the role {SERVICE_ROLE} {words}: it must not")
+    found = {row["rolname"]: row for row in rows}
+    for role in (*LOGIN_ROLES, SERVICE_ROLE):
+        if role not in found:
+            raise ConfigError(f"the role {role} is missing")
+        for name, words in (
+            ("logs_in", "may log in"),
+            ("rolbypassrls", "bypasses row-level security"),
+            ("rolsuper", "is a superuser"),
+            ("has_members", "has members"),
+        ):
+            if found[role][name]:
+                raise ConfigError(f"the role {role} {words}: it must not")
 
 
 def scram_verifier(password: str, salt: bytes | None = None) -> str:

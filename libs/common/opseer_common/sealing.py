@@ -3,10 +3,11 @@
 HPKE base mode (RFC 9180): DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
 
 Record, 310 bytes: version 1 | key id u32 | enc 32 || ciphertext 257+16. The plain
-text is a length byte and the key, zero-padded to 257 bytes, so the size tells
-nothing. Account, source and key version go into HPKE's `info` together with the
-record's head, so a record that is moved to another row does not open. Records of
-destinations are alike, of version 2 and 1,080 bytes, sealed to the notifier.
+text is a length byte and the key (a key of over 255 bytes alone), zero-padded to 257
+bytes, so the size tells nothing. Account, source and key version go into HPKE's
+`info` together with the record's head, so a record that is moved to another row does
+not open. Records of destinations are alike, of version 2 and 1,080 bytes, sealed to
+the notifier.
 """
 
 from __future__ import annotations
@@ -39,13 +40,16 @@ _HEAD = struct.Struct(">BI")
 class Form:
     """A kind of record: `most` bytes of text, its length in `prefix` bytes before it.
 
-    Records of one form all have the same `size`.
+    Text of up to `alone` bytes takes the room of its length as well: what stands there
+    then is a letter, and never the length of what follows. Records of one form all
+    have the same `size`.
     """
 
     version: int
     label: bytes
     prefix: int
     most: int
+    alone: int = 0
 
     @property
     def size(self) -> int:
@@ -54,21 +58,24 @@ class Form:
 
     def pad(self, text: bytes) -> bytes:
         """Return what is encrypted. ValueError for no text or too much of it."""
-        if not 0 < len(text) <= self.most:
-            raise ValueError(f"{self.most} bytes can be sealed at most, one at least")
-        length = len(text).to_bytes(self.prefix, "big")
-        return length + text + bytes(self.most + 1 - len(text))
+        most = max(self.most, self.alone)
+        if not 0 < len(text) <= most:
+            raise ValueError(f"{most} bytes can be sealed at most, one at least")
+        if len(text) <= self.most:
+            text = len(text).to_bytes(self.prefix, "big") + text
+        return text.ljust(self.prefix + self.most + 1, b"\0")
 
     def unpad(self, plain: bytes) -> bytes | None:
         """Return the text again; None for what `pad` does not make."""
         end = self.prefix + int.from_bytes(plain[: self.prefix], "big")
-        if end == self.prefix or end >= len(plain) or any(plain[end:]):
-            return None
-        return plain[self.prefix : end]
+        if self.prefix < end < len(plain) and not any(plain[end:]):
+            return plain[self.prefix : end]
+        text = plain.rstrip(b"\0")
+        return text if self.most < len(text) <= self.alone else None
 
 
-KEY: Final = Form(1, b"opseer.key.v1\0", 1, 255)
-"""A provider's key, sealed to the collector."""
+KEY: Final = Form(1, b"opseer.key.v1\0", 1, 255, alone=257)
+"""A provider's key, sealed to the collector. Polar's have up to 257 bytes."""
 DESTINATION: Final = Form(2, b"opseer.destination.v1\0", 2, 1024)
 """The address and secrets of a destination, sealed to the notifier."""
 RECORD_SIZE: Final = KEY.size
@@ -147,7 +154,7 @@ class PublicKey:
     def seal(self, secret: Secret, place: SealedFor) -> bytes:
         """Return the record of `secret` for `place`.
 
-        ValueError over 255 bytes, or what the place's form takes.
+        ValueError for more than the place's form takes.
         """
         plain = place.form.pad(secret.reveal().encode())
         head = _HEAD.pack(place.form.version, self.key_id)

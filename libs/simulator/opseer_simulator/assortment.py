@@ -56,6 +56,18 @@ _PLANS: dict[str, dict[str, Any]] = {
         # No longer on sale to others, yet those who have it pay on.
         "active": False,
     },
+    "with_tax": {
+        "unit_amount": 2380,
+        "interval": "month",
+        "currency": "eur",
+        "tax": 19,
+    },
+    "yearly_with_tax": {
+        "unit_amount": 24700,
+        "interval": "year",
+        "currency": "eur",
+        "tax": 19,
+    },
     "calls": {
         "unit_amount": None,
         "unit_decimal": "0.4",

@@ -6,6 +6,7 @@ carries the old `plan` and `quantity`.
 
 from __future__ import annotations
 
+from opseer_simulator.catalogue import tax_inside
 from opseer_simulator.objects import NO_ADDRESS, Json, listing, payment_method
 from opseer_simulator.price_objects import decimal, plan, price
 from opseer_simulator.records import Invoice, Item, Line, Subscription
@@ -66,6 +67,11 @@ def subscription(record: Subscription, *, livemode: bool) -> Json:
         "default_payment_method": payment_method(record.customer),
         "discounts": [discount.id for discount in record.discounts],
         "ended_at": record.ended_at,
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": any(item.plan.tax for item in record.items),
+            "liability": None,
+        },
         "items": items,
         "latest_invoice": record.latest_invoice,
         "livemode": livemode,
@@ -84,11 +90,6 @@ def _settings() -> Json:
     return {
         "application": None,
         "application_fee_percent": None,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-        },
         "billing_cycle_anchor_config": None,
         "billing_mode": {"flexible": None, "type": "classic"},
         "billing_schedules": [],
@@ -164,7 +165,21 @@ def line(record: Line, bill: Invoice, *, livemode: bool) -> Json:
         "quantity_decimal": str(record.seats),
         "subscription": bill.subscription,
         "subtotal": record.amount,
-        "taxes": [],
+        "taxes": [_tax(record)] if record.plan.tax else [],
+    }
+
+
+def _tax(record: Line) -> Json:
+    """Return the tax inside a line, after its discounts."""
+    amount = record.amount - record.discount
+    tax = tax_inside(amount, record.plan.tax)
+    return {
+        "amount": tax,
+        "tax_behavior": "inclusive",
+        "tax_rate_details": {"tax_rate": f"txr_{record.plan.tax}"},
+        "taxability_reason": "standard_rated",
+        "taxable_amount": amount - tax,
+        "type": "tax_rate_details",
     }
 
 
@@ -172,6 +187,8 @@ def invoice(record: Invoice, *, livemode: bool) -> Json:
     """Return an invoice with its first lines."""
     lines = [line(each, record, livemode=livemode) for each in record.lines]
     subtotal = sum(each.amount for each in record.lines)
+    taxes = [tax for each in lines for tax in each["taxes"]]
+    tax = sum(each["amount"] for each in taxes)
     paid = record.total if record.status == "paid" else 0
     off: dict[str, int] = {}
     for di, amount in (pair for x in record.lines for pair in x.discounts):
@@ -184,6 +201,13 @@ def invoice(record: Invoice, *, livemode: bool) -> Json:
         "amount_paid": paid,
         "amount_remaining": record.total - paid,
         "attempt_count": record.attempts,
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": bool(taxes),
+            "liability": None,
+            "provider": "stripe" if taxes else None,
+            "status": "complete" if taxes else None,
+        },
         "attempted": record.attempts > 0 or record.status == "paid",
         "auto_advance": record.status in {"draft", "open"},
         "automatically_finalizes_at": None if final else record.created + 3600,
@@ -219,12 +243,13 @@ def invoice(record: Invoice, *, livemode: bool) -> Json:
             "voided_at": record.voided_at,
         },
         "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
+        "subtotal_excluding_tax": subtotal - tax,
         "total": record.total,
         "total_discount_amounts": [
             {"amount": amount, "discount": di} for di, amount in off.items()
         ],
-        "total_excluding_tax": record.total,
+        "total_excluding_tax": record.total - tax,
+        "total_taxes": taxes,
         "webhooks_delivered_at": record.created,
     }
 
@@ -264,13 +289,6 @@ def _invoice_settings() -> Json:
         "account_name": "Made Up Company",
         "amount_overpaid": 0,
         "amount_shipping": 0,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
         "collection_method": "charge_automatically",
         "customer_address": NO_ADDRESS,
         "customer_tax_exempt": "none",
@@ -287,5 +305,4 @@ def _invoice_settings() -> Json:
         "pre_payment_credit_notes_amount": 0,
         "starting_balance": 0,
         "total_pretax_credit_amounts": [],
-        "total_taxes": [],
     }

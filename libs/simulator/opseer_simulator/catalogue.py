@@ -44,7 +44,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     No interval = paid once. `unit_decimal` is the exact amount where a unit costs
     fractions. `tiers_mode` is `graduated` or `volume`. A price per `divide_by` units
-    counts started (`round` = `up`) or full (`down`) packages.
+    counts started (`round` = `up`) or full (`down`) packages. `tax` per cent are inside
+    the amount; they are worked out by invoice.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     divide_by: int | None = None
     round: str = "up"
     active: bool = True
+    tax: int = 0
 
     @property
     def metered(self) -> bool:
@@ -204,6 +206,12 @@ def less_forever(worth: Fraction, coupon: Coupon | None, often: Fraction) -> Fra
     if coupon.amount_off is not None:
         return max(worth - coupon.amount_off * often, Fraction(0))
     return worth * (100 - Fraction(coupon.percent)) / 100
+
+
+def tax_inside(amount: int, percent: int) -> int:
+    """Return the minor units of tax inside an amount, rounded half up."""
+    whole = 100 + percent
+    return (2 * amount * percent + whole) // (2 * whole)
 
 
 def discount_on(amount: int, coupon: Coupon | None) -> int:

@@ -104,6 +104,8 @@ class FullStories:
         yield "swaps_in_eur", self._swaps_in_euros
         yield "coupon_four_euros", self._euro_coupon
         yield "changes_currency", self._changes_currency
+        yield "tax_inside", self._tax_inside
+        yield "tax_inside_and_coupon", self._tax_inside_and_coupon
         yield "never_paid_currency", self._never_paid_currency
 
     # What the stories are made of.
@@ -335,6 +337,18 @@ class FullStories:
             self._begin(then, now, "monthly_eur")
 
         self._after(at, move, 20, 110)
+
+    def _tax_inside(self, at: int, customer: Customer) -> None:
+        """More seats, then another interval, then gone: each time without the tax."""
+        abroad = self._move_to(customer, "eur")
+        sub = self._begin(at, abroad, "with_tax")
+        self._after(at, self._change(sub, "with_tax", 3), 5, 40)
+        self._after(at, self._change(sub, "yearly_with_tax", 3), 45, 80)
+        self._after(at, lambda t: self._subscriptions.cancel(t, sub), 85, 120)
+
+    def _tax_inside_and_coupon(self, at: int, customer: Customer) -> None:
+        abroad = self._move_to(customer, "eur")
+        self._begin(at, abroad, "with_tax", coupon=self._coupons["quarter"])
 
     def _never_paid_currency(self, at: int, customer: Customer) -> None:
         """The first year costs nothing: worth something, and nobody has paid yet."""

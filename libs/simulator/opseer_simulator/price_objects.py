@@ -60,7 +60,7 @@ def price(record: Plan, *, livemode: bool) -> Json:
         "nickname": record.nickname,
         "product": record.product,
         "recurring": recurring,
-        "tax_behavior": "exclusive",
+        "tax_behavior": "inclusive" if record.tax else "exclusive",
         "tiers_mode": record.tiers_mode,
         "transform_quantity": _transform(record),
         "type": "recurring" if recurring else "one_time",

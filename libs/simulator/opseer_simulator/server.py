@@ -17,6 +17,7 @@ from aiohttp import web
 
 from opseer_simulator import control, refusals
 from opseer_simulator.account_api import Reader, Renderings
+from opseer_simulator.broken_answers import html_page, truncated
 from opseer_simulator.channels_mounted import (
     NO_CHANNELS,
     ChannelKeys,
@@ -211,18 +212,12 @@ async def _faulty(
                 type="api_error",
             )
         case "html":
-            return web.Response(
-                text="<html><body>Be right back</body></html>",
-                content_type="text/html",
-            )
+            return html_page()
         case "hang":
             await asyncio.sleep(fault.seconds)
             return await handler(request)
         case "truncated":
-            whole = await handler(request)
-            body = whole.body if isinstance(whole, web.Response) else b""
-            half = body[: len(body) // 2] if isinstance(body, bytes) else b""
-            return web.Response(body=half, content_type="application/json")
+            return truncated(await handler(request))
 
 
 def _refused(refusal: RefusalError) -> web.Response:

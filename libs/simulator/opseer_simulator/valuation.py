@@ -61,6 +61,8 @@ class Valuation:
             often = max(periods_a_month(item.plan) for item in licensed)
             for discount in self.discounts(sub):
                 worth = less_forever(worth, discount.coupon, often)
+            # Nobody sells with and without tax at once here.
+            worth *= Fraction(100, 100 + licensed[0].plan.tax)
         usage = sum(
             (
                 self._charged.get(item.id, 0) * periods_a_month(item.plan)

@@ -36,10 +36,11 @@ from opseer_gateway.api.operations import OperationRoutes
 from opseer_gateway.api.people import PeopleRoutes
 from opseer_gateway.api.trends import TrendRoutes
 from opseer_gateway.pages.account.channel_pages import ChannelPages, Channels
-from opseer_gateway.pages.account.page import AccountPages, Doors, InvitationPages
+from opseer_gateway.pages.account.page import AccountPages, InvitationPages
 from opseer_gateway.pages.account.reference import ReferencePage
 from opseer_gateway.pages.alert.page import AlertPages
 from opseer_gateway.pages.assets import Assets
+from opseer_gateway.pages.doors import Doors
 from opseer_gateway.pages.entrance import EntrancePages
 from opseer_gateway.pages.frame import Frames
 from opseer_gateway.pages.overview import OverviewPages
@@ -101,6 +102,7 @@ def build(settings: Settings) -> Callable[[Lifetime], Awaitable[None]]:
             application(settings, database, bus.ready, lifetime.on_stop),
             is_shared=Origins(settings.public_url, settings.trusted_proxies).is_shared,
             access_log=None,
+            auto_decompress=False,  # what is compressed is refused
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
             shutdown_timeout=_SHUTDOWN_SECONDS,
             lingering_time=_LINGER_SECONDS,

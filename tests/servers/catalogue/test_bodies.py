@@ -104,6 +104,20 @@ async def test_46_ends_the_connection(gateway: RunningGateway, account: Owner) -
     assert b"Connection: close" in said
 
 
+async def test_48_is_not_even_unpacked(
+    gateway: RunningGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What only calls itself compressed is refused without a word in the log."""
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n"
+        f"Content-Encoding: gzip\r\nContent-Length: {len(GOOD)}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    said = await gateway.send(head.encode() + GOOD)
+    assert said.startswith(b"HTTP/1.1 415 ")
+    assert [record.name for record in caplog.records] == []
+
+
 async def test_47_promised_giant(gateway: RunningGateway) -> None:
     """A Content-Length of 10 GB is 413 at once, without reading."""
     head = b"POST /api/v1/projects HTTP/1.1\r\nHost: localhost\r\n"

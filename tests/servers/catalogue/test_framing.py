@@ -50,7 +50,7 @@ ENTRIES = (
     RawEntry(
         58,
         "gzip",
-        POST + b"Transfer-Encoding: gzip, chunked\r\n" + CLOSE + b"0\r\n\r\n",
+        POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     ),
     RawEntry(59, "space before the colon", POST + b"Content-Length : 2\r\n\r\n{}"),
     RawEntry(60, "length +2", POST + b"Content-Length: +2\r\n\r\n{}"),

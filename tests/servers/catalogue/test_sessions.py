@@ -209,6 +209,15 @@ async def test_120_one_own_account_is_no_key_to_others(database: Database) -> No
     assert await door.tries("192.0.2.1", "guess", "x@example.com") == "RATE_LIMITED"
 
 
+async def test_115_an_address_that_nobody_has(database: Database) -> None:
+    """One too long for an address costs no hash and no memory of counting."""
+    hasher = CountingHasher()
+    door = Door(database, hasher)
+    long = "x" * 15_000 + "@example.com"
+    ended = {await door.tries("192.0.2.1", "guess", f"{n}{long}") for n in range(30)}
+    assert (ended, hasher.asked) == ({"INVALID_CREDENTIALS"}, 0)
+
+
 @pytest.mark.deep
 @pytest.mark.timeout(600)
 async def test_114_unknown_users_take_as_long(database: Database) -> None:

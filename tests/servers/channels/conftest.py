@@ -12,11 +12,10 @@ import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
-from aiohttp import web
+from tests.servers.driving import Driven
 
 from opseer_collector.actions import Collecting, intake
 from opseer_collector.domain.fetching import Provider
-from opseer_collector.domain.work import Claim
 from opseer_collector.providers.polar.collect import PolarProvider
 from opseer_collector.providers.revenuecat.collect import RevenueCatProvider
 from opseer_collector.providers.session import open_session
@@ -31,6 +30,7 @@ from opseer_common.contracts import (
 )
 from opseer_common.contracts.collection import RunKind
 from opseer_common.database import Database
+from opseer_common.testing.listening import listening
 from opseer_common.testing.sealed import SealedConnection, SealedKeys, sealed_keys
 from opseer_common.testing.servers import FreshDatabase
 from opseer_simulator.channels_mounted import ChannelKeys
@@ -107,7 +107,7 @@ class Company:
             return msgspec.json.decode(body)
 
 
-class ChannelCollector:
+class ChannelCollector(Driven):
     """One collector without its bus: what its runner and consumers call."""
 
     def __init__(
@@ -122,6 +122,7 @@ class ChannelCollector:
         self.sealed = sealed
         self.connections = Connections(own)
         self.runs = Runs(own, "test")
+        self.clock = company.clock
         self.told: list[CollectionProgressed] = []
         self.waits: list[float] = []
         self.providers: dict[str, Provider] = {
@@ -148,22 +149,6 @@ class ChannelCollector:
 
     async def _announce(self, message: CollectionProgressed) -> None:
         self.told.append(message)
-
-    async def claim(self) -> Claim | None:
-        """Claim the oldest run that waits."""
-        for candidate in await self.runs.waiting(self.company.now):
-            found = await self.runs.claim(candidate, self.company.now)
-            if found is not None:
-                return found
-        return None
-
-    async def drive_all(self) -> int:
-        """Drive every run that waits; return how many."""
-        count = 0
-        while (claim := await self.claim()) is not None:
-            await self.collecting.drive(claim)
-            count += 1
-        return count
 
     async def connect(
         self, source: Source, channel: object = None, **settings: Any
@@ -251,15 +236,9 @@ class ChannelCollector:
 async def company() -> AsyncIterator[Company]:
     """Return the company, listening."""
     made = Company()
-    runner = web.AppRunner(made.app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    made.base = f"http://{host}:{port}"
-    async with aiohttp.ClientSession() as client:
+    async with listening(made.app) as made.base, aiohttp.ClientSession() as client:
         made.use(client)
         yield made
-    await runner.cleanup()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

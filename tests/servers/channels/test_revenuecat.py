@@ -157,6 +157,8 @@ async def test_sales_of_stripe_are_noticed_and_left_out(
     figures = await collector.figures(made)
     for ours, theirs in FIGURES.items():
         assert closed(figures, ours) == told(app, theirs), ours
+    # The overview counts every store's: that is no figure of those that are left.
+    assert figures[TODAY]["active_subscriptions"]["value"] is None
     assert (await collector.connection(made))["notices"] == []
 
 

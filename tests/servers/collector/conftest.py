@@ -11,11 +11,10 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
-from aiohttp import web
+from tests.servers.driving import Driven
 
 from opseer_collector.actions import Collecting, Histories
 from opseer_collector.domain.fetching import Environment
-from opseer_collector.domain.work import Claim
 from opseer_collector.providers.session import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
 from opseer_collector.providers.stripe.history import StripeHistory
@@ -27,6 +26,7 @@ from opseer_collector.store.runs import Runs
 from opseer_common.contracts import CollectionProgressed, CollectionRequested
 from opseer_common.contracts.collection import RunKind
 from opseer_common.database import Database
+from opseer_common.testing.listening import listening
 from opseer_common.testing.sealed import SealedConnection, SealedKeys, sealed_keys
 from opseer_common.testing.servers import FreshDatabase
 from opseer_simulator.control import ACCOUNT
@@ -86,14 +86,8 @@ class StripeCompany:
 async def company(request: pytest.FixtureRequest) -> AsyncIterator[StripeCompany]:
     """Return the company that a test asks for, listening."""
     made = StripeCompany(**getattr(request, "param", {}))
-    runner = web.AppRunner(made.app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    made.base = f"http://{host}:{port}"
-    yield made
-    await runner.cleanup()
+    async with listening(made.app) as made.base:
+        yield made
 
 
 @pytest.fixture
@@ -103,7 +97,7 @@ async def sealed(database: FreshDatabase) -> AsyncIterator[SealedKeys]:
         yield found
 
 
-class Collector:
+class Collector(Driven):
     """One collector without its bus: what its runner and consumers call."""
 
     def __init__(
@@ -118,6 +112,7 @@ class Collector:
         self.sealed = sealed
         self.connections = Connections(own)
         self.runs = Runs(own, "test")
+        self.clock = company.clock
         self.rows = Rows(own)
         self.publisher = Publisher(own)
         self.told: list[CollectionProgressed] = []
@@ -148,22 +143,6 @@ class Collector:
 
     async def _announce(self, message: CollectionProgressed) -> None:
         self.told.append(message)
-
-    async def claim(self) -> Claim | None:
-        """Claim the oldest run that waits."""
-        for candidate in await self.runs.waiting(self.company.now):
-            found = await self.runs.claim(candidate, self.company.now)
-            if found is not None:
-                return found
-        return None
-
-    async def drive_all(self) -> int:
-        """Drive every run that waits; return how many."""
-        count = 0
-        while (claim := await self.claim()) is not None:
-            await self.collecting.drive(claim)
-            count += 1
-        return count
 
     async def connect(self, timezone: str = "UTC") -> SealedConnection:
         """Connect an account and hear of it."""

@@ -6,12 +6,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.servers.collector.computed import computed, rows_of, truth
 
-from opseer_common.database import Database
 from opseer_common.testing.servers import FreshDatabase
-from opseer_mrr.actions import COMPUTED_SOURCES
-from opseer_mrr.domain.computation import ConnectionKey, Figures, compute
-from opseer_mrr.store.figures import PostgresStore
 from opseer_simulator.office import Office
 from opseer_simulator.simulation import truth_of
 from opseer_simulator.subscriptions import Offer
@@ -19,47 +16,6 @@ from opseer_simulator.timeline import DAY
 
 if TYPE_CHECKING:
     from tests.servers.collector.conftest import Collector, StripeCompany
-
-    from opseer_common.testing.sealed import SealedConnection
-
-NAMES = ("new", "expansion", "contraction", "churned", "of_which_reactivation")
-
-
-async def computed(database: FreshDatabase, of: SealedConnection) -> Figures:
-    """Return what mrr makes of the published rows, under its own login, and keep it."""
-    own = await Database.connect(database.login_url("mrr"), size=1)
-    store = PostgresStore(own, COMPUTED_SOURCES)
-    inputs = await store.read(ConnectionKey(of.account_id, "stripe", of.connection_id))
-    assert inputs is not None
-    figures = compute(inputs)
-    assert figures is not None
-    await store.write(inputs, figures, None)
-    await own.close()
-    return figures
-
-
-def rows_of(figures: Figures, days: int) -> list[tuple[Any, ...]]:
-    """Return grain, day, completeness and movements of the newest closed days."""
-    last = figures.days.last
-    return [
-        (grain, row.day, row.reason, row.snapshot, *(getattr(row, n) for n in NAMES))
-        for grain, row in figures.movements
-        if last - timedelta(days=days) <= row.day < last
-    ]
-
-
-def truth(company: StripeCompany, days: int) -> list[tuple[Any, ...]]:
-    """Return the same from the ledger, complete."""
-    last = company.now.date()
-    found = truth_of(
-        company.simulation, "UTC", last - timedelta(days=days), last - timedelta(days=1)
-    )
-    return [
-        (grain, day.date, None, day.mrr, *(getattr(moved, name) for name in NAMES))
-        for grain in ("subscription", "customer")
-        for day in found.days
-        for moved in [getattr(day, f"grain_{grain}")]
-    ]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import msgspec
 import pytest
 from aiohttp import ClientSession, web
 
+from opseer_common.testing.listening import listening
+
 if TYPE_CHECKING:
     from tests.servers.collector.conftest import Collector, StripeCompany
 
@@ -72,12 +74,8 @@ async def between(base: str, seed: int) -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_get("/{path:.*}", handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-    async with ClientSession() as session:
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        await runner.cleanup()
+    async with ClientSession() as session, listening(app) as url:
+        yield url
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from opseer_collector.providers.session import open_session
 from opseer_collector.providers.stripe.client import StripeClient
 from opseer_collector.providers.stripe.pace import Pacer
 from opseer_common.sealing import Secret
+from opseer_common.testing.listening import listening
 
 KEY = "rk_" + "test_" + "z" * 24
 Answer = web.Response | Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -66,12 +67,8 @@ async def stripe() -> AsyncIterator[StandIn]:
     made = StandIn()
     app = web.Application()
     app.router.add_get("/{path:.*}", made.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with listening(app) as made.base:
+        yield made
 
 
 @pytest.fixture

@@ -253,6 +253,49 @@ async def test_metered_items_bring_what_they_were_charged(
     assert [asked.query.get("subscription") for asked in paths.asked[1:]] == ["sub_1"]
 
 
+def _taxed() -> dict[str, Any]:
+    """Return a subscription whose tax inside the price is worked out by invoice."""
+    one = item(price=price(tax_behavior="inclusive"))
+    return subscription(one, automatic_tax={"enabled": True})
+
+
+async def test_a_tax_inside_the_price_comes_from_the_newest_invoice(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """A first invoice tells it as well as any."""
+    parent = {"subscription_item_details": {"subscription_item": "si_1"}}
+    tax = {"amount": 160, "tax_behavior": "inclusive"}
+    invoice = {
+        "id": "in_1",
+        "created": AT - 50,
+        "status": "paid",
+        "billing_reason": "subscription_create",
+        "lines": {
+            "data": [{"amount": 1000, "parent": parent, "taxes": [tax]}],
+            "has_more": False,
+        },
+    }
+    stripe.answers.append(Paths(subscriptions=[_taxed()], invoices=[invoice]))
+    reading = billing(client)
+    await reading.read_live()
+    [one] = (await reading.normalised()).subscriptions
+    assert (one.items[0].inclusive_tax, one.items[0].tax_missing) == ("19", None)
+
+
+async def test_a_tax_that_may_not_be_read_is_said(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """Without the right to invoices the price is with tax, and says so."""
+    error = {"error": {"message": "needs the 'rak_invoice_read' permission"}}
+    refused = web.json_response(error, status=403)
+    stripe.answers.append(Paths(subscriptions=[_taxed()], invoices=refused))
+    reading = billing(client)
+    await reading.read_live()
+    [one] = (await reading.normalised()).subscriptions
+    assert one.items[0].tax_missing == "INVOICES_PERMISSION"
+    assert reading.found.missing == {"invoices"}
+
+
 @pytest.mark.parametrize("form", ["price", "plan"])
 async def test_usage_of_what_ended_is_read_as_well(
     stripe: StandIn, client: StripeClient, form: str

@@ -69,7 +69,7 @@ async def test_invoices_of_many_come_from_their_list(
     )
     stripe.answers.append(paths)
     reading = Invoices(client, NOW)
-    found = await reading.usage([metered(number) for number in range(21)])
+    found = (await reading.read([metered(number) for number in range(21)])).usage
     assert {name: [one.amount for one in rows] for name, rows in found.items()} == {
         f"si_{number}": [number] * (1 if number == 20 else 2) for number in range(21)
     }

@@ -14,6 +14,7 @@ from opseer_collector.providers.polar.dialect import PolarDialect
 from opseer_collector.providers.reading import JsonReader, Place
 from opseer_collector.providers.session import open_session
 from opseer_common.sealing import Secret
+from opseer_common.testing.listening import listening
 
 
 class Shape(msgspec.Struct):
@@ -43,12 +44,8 @@ async def provider() -> AsyncIterator[StandIn]:
     made = StandIn()
     app = web.Application()
     app.add_routes([web.get("/v1/thing", made.answer)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with listening(app) as made.base:
+        yield made
 
 
 async def read(provider: StandIn) -> Shape:

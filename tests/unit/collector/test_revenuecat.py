@@ -94,6 +94,19 @@ def test_an_incomplete_zero_is_no_figure() -> None:
     }
 
 
+def test_a_zero_of_today_is_no_figure_in_charts_v2() -> None:
+    """Rule: these do not tell which period is incomplete; the one under way is."""
+    answer = chart([SECONDS, 0, 0], [SECONDS + 86_400, 0, 4])
+    found = figures.read(REVENUE, answer, FIRST, TODAY)
+    rows = figures.metrics("p", found.cells, "usd", TODAY)
+    assert [(row.day, row.name, row.value, row.partial) for row in rows] == [
+        (DAY, "net_revenue", 0, False),
+        (DAY, "orders", 0, False),
+        (TODAY, "net_revenue", None, True),
+        (TODAY, "orders", 4, True),
+    ]
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -27,11 +27,21 @@ def test_what_is_sealed_opens(text: str) -> None:
     assert RING.open(record, PLACE).reveal() == text
 
 
-@given(st.integers(1, 255))
+@given(st.integers(1, 257))
 def test_every_record_has_one_size(length: int) -> None:
     """Rule: the size tells nothing about the key, and the table checks it."""
     record = RING.public().seal(Secret("a" * length), PLACE)
     assert len(record) == RECORD_SIZE == 310
+
+
+@pytest.mark.parametrize("length", [1, 16, 254, 255, 256, 257])
+def test_every_length_of_a_key_opens(length: int) -> None:
+    """Rule: Polar's longest key, `polar_oat_` and 247 characters, has its room."""
+    for first in "rsap":
+        key = first + "~" * (length - 1)
+        assert RING.open(RING.public().seal(Secret(key), PLACE), PLACE).reveal() == key
+    with pytest.raises(ValueError, match="257 bytes"):
+        RING.public().seal(Secret("p" * 258), PLACE)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,9 @@ def code_of(source: Source, pasted: str) -> str:
         ("revenuecat", "sk_" + BODY, True, "sk_…KlMn"),
         ("revenuecat", "atk_" + BODY, True, "atk_…KlMn"),
         ("polar", "polar_oat_" + BODY + "_x", True, "polar_oat_…Mn_x"),
+        ("revenuecat", "atk_" + "a" * 247, True, "atk_…aaaa"),
+        ("polar", "polar_oat_" + "a" * 247, True, "polar_oat_…aaaa"),
+        ("polar", "polar_oat_" + "a" * 16, True, "polar_oat_…aaaa"),
     ],
 )
 def test_fitting_keys(source: Source, key: str, livemode: bool, hint: str) -> None:  # noqa: FBT001

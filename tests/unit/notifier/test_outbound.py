@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from opseer_common.testing.listening import listening
 from opseer_notifier.domain.outcome import Again, Refused, Unknown
 from opseer_notifier.senders.outbound import (
     GuardedResolver,
@@ -42,11 +43,8 @@ async def server() -> AsyncIterator[str]:
             web.post("/hang-up", hang_up),
         ]
     )
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with listening(app) as url:
+        yield url
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from opseer_common.clock import utc_now
 from opseer_common.contracts.destination import AppriseAddress, WebhookAddress
+from opseer_common.testing.listening import listening
 from opseer_common.testing.receivers import WEBHOOK_SECRET
 from opseer_notifier.domain.letter import Letter
 from opseer_notifier.domain.outcome import Again, Refused, Sent
@@ -47,17 +48,13 @@ async def receiver() -> AsyncIterator[Receiver]:
     found = Receiver()
     app = web.Application()
     app.router.add_post("/{path:.*}", found.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"127.0.0.1:{runner.addresses[0][1]}"
-    yield found
-    await runner.cleanup()
+    async with listening(app) as found.url:
+        yield found
 
 
 def parcel(receiver: Receiver, now: datetime) -> Parcel:
     """Return a parcel to the receiver's webhook."""
-    address = WebhookAddress(f"http://{receiver.url}/hook", WEBHOOK_SECRET)
+    address = WebhookAddress(f"{receiver.url}/hook", WEBHOOK_SECRET)
     return Parcel(DELIVERY, LETTER, address, None, now)
 
 
@@ -103,7 +100,8 @@ async def test_redirects_are_no_yes(receiver: Receiver) -> None:
 async def test_apprise_where_it_is_allowed(receiver: Receiver) -> None:
     """Title and text arrive; its no is tried again; a URL it does not know is not."""
     to = replace(
-        parcel(receiver, utc_now()), address=AppriseAddress(f"json://{receiver.url}")
+        parcel(receiver, utc_now()),
+        address=AppriseAddress(receiver.url.replace("http", "json")),
     )
     sender = AppriseSender(allowed=True)
     assert await sender.send(to) == Sent()
@@ -118,7 +116,8 @@ async def test_apprise_where_it_is_allowed(receiver: Receiver) -> None:
 async def test_apprise_where_it_is_not(receiver: Receiver) -> None:
     """It opens connections that nobody guards: not without the operator's word."""
     to = replace(
-        parcel(receiver, utc_now()), address=AppriseAddress(f"json://{receiver.url}")
+        parcel(receiver, utc_now()),
+        address=AppriseAddress(receiver.url.replace("http", "json")),
     )
     outcome = await AppriseSender(allowed=False).send(to)
     assert isinstance(outcome, Refused)

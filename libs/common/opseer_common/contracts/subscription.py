@@ -78,7 +78,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     """One line of a subscription; lines that do not recur are left out.
 
     `quantity` is None for metered prices. `inclusive_tax` is the percentage (decimal
-    string) that is inside the price. `usage` is a metered item's charges, oldest
+    string) that is inside the price; `tax_missing` is the reason (docs/ERRORS.md) where
+    there may be one that is not known. `usage` is a metered item's charges, oldest
     first: all of the days shown and the newest one before them, so that nothing was
     charged before the first. Where only the newest amount is known, `usage` is empty
     and `usage_amount` has it; None where there is none yet.
@@ -89,6 +90,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     quantity: int | None = None
     discounts: tuple[Discount, ...] = ()
     inclusive_tax: str = "0"
+    tax_missing: str | None = None
     usage_amount: int | None = None
     usage: tuple[UsageCharge, ...] = ()
 

@@ -20,6 +20,8 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook
 from typing_extensions import override
 
+from opseer_common.testing.listening import listening
+
 WEBHOOK_SECRET: Final = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 _TAGS: Final = frozenset({"b", "i", "u", "s", "a", "code", "pre"})
 
@@ -264,11 +266,5 @@ async def receivers() -> AsyncIterator[Receivers]:
             web.post("/hook", _webhook),
         ]
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    app[STATE].url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with listening(app) as app[STATE].url:
         yield app[STATE]
-    finally:
-        await runner.cleanup()

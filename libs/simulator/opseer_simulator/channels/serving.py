@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from opseer_simulator.broken_answers import html_page, truncated
 from opseer_simulator.channels.door import ChannelFault, Door
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -107,18 +108,12 @@ async def _faulty(
         case "server_error":
             raise dialect.broken(fault.status)
         case "html":
-            return web.Response(
-                text="<html><body>Be right back</body></html>",
-                content_type="text/html",
-            )
+            return html_page()
         case "hang":
             await asyncio.sleep(fault.seconds)
             return await handler(request)
         case "truncated":
-            whole = await handler(request)
-            body = whole.body if isinstance(whole, web.Response) else b""
-            half = body[: len(body) // 2] if isinstance(body, bytes) else b""
-            return web.Response(body=half, content_type="application/json")
+            return truncated(await handler(request))
 
 
 def _refused(refusal: ChannelRefusal) -> web.Response:

@@ -120,9 +120,8 @@ class _Publication:
         if await self._has_drift(standing, drifted=drifted):
             flags.append("drift")
         await self._end_run()
-        revision = await self._close(
-            standing, as_of, days, (currency, permissions, flags)
-        )
+        found = currency, permissions, flags
+        revision = await self._close(standing, as_of, days, found)
         await self._say(_changed(days, standing.tz, reading), revision)
 
     async def _compute(
@@ -142,11 +141,11 @@ class _Publication:
             await self._show_rows()
             await self._figures.find_rates(as_of)
         days = window(at, standing.tz)
-        candidates = frozenset[str]() if fetched is None else fetched.currencies
+        candidates = fetched.currencies if fetched else frozenset[str]()
         found = await self._figures.currency(standing, candidates)
-        facts = await self._figures.facts(bounds(days, standing.tz), permissions)
-        shown = standing.chosen or found
-        drifted = await self._figures.cache(days, standing.tz, facts, shown, as_of)
+        shown, tz = standing.chosen or found, standing.tz
+        facts = await self._figures.facts(bounds(days, tz), permissions)
+        drifted = await self._figures.cache(days, tz, facts, shown, as_of)
         if fetched is not None:
             await self._check.run(fetched, as_of)
         return days, found, drifted

@@ -13,7 +13,12 @@ from uuid import UUID
 from opseer_common import tokens
 from opseer_common.clock import Clock
 from opseer_common.errors import RefusedError
-from opseer_gateway.domain.credentials import check_email, check_name, check_password
+from opseer_gateway.domain.credentials import (
+    LONGEST_EMAIL,
+    check_email,
+    check_name,
+    check_password,
+)
 from opseer_gateway.domain.limits import Brake, Window, place_of
 from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.visitors import (
@@ -29,6 +34,8 @@ _WRONG_TRIES = 20
 _HOUR = timedelta(hours=1)
 _PAUSE = timedelta(seconds=10)
 _MOST_PLACES = 20_000
+# Where sign-up is open it must not keep those out who have an account.
+_SIGN_UPS_AT_ONCE = 4
 
 
 class Accounts(Protocol):
@@ -122,6 +129,7 @@ class Entrance:
         self._wrong_by_both = Window(_WRONG_TRIES, _HOUR)
         self._wrong_by_user = Brake(_WRONG_TRIES, _HOUR, _PAUSE)
         self._wrong_changes = Window(_WRONG_TRIES, _HOUR)
+        self._sign_ups = Window(_SIGN_UPS_AT_ONCE, _HOUR)
         self._good: OrderedDict[str, None] = OrderedDict()
 
     async def sign_up(
@@ -141,7 +149,9 @@ class Entrance:
                 )
         else:
             self._wrong_codes.check(place_of(ip), now)
-            if not hmac.compare_digest(code.encode(), self._setup_code().encode()):
+            right = self._setup_code()
+            # An empty file opens nothing.
+            if not right or not hmac.compare_digest(code.encode(), right.encode()):
                 self._wrong_codes.count(place_of(ip), now)
                 raise RefusedError(
                     "INVALID_SETUP_CODE",
@@ -150,10 +160,12 @@ class Entrance:
                 )
         email = check_email(email)
         check_password(password)
+        with self._sign_ups.attempt("all", now):
+            password_hash = await self._hasher.hash(password)
         token = tokens.new_api_token()
         account_id = await self._accounts.add_account(
             email=email,
-            password_hash=await self._hasher.hash(password),
+            password_hash=password_hash,
             token_hash=tokens.hash_of(token),
             token_hint=tokens.hint_of(token),
             plan=self._plan,
@@ -173,6 +185,8 @@ class Entrance:
         now, place = self._clock(), place_of(ip)
         name = email.strip().lower()
         both = f"{place} {name}"
+        if len(name) > LONGEST_EMAIL:  # nobody's, and not worth the memory of counting
+            raise _wrong()
         with ExitStack() as open_attempts:
             open_attempts.enter_context(self._wrong_by_place.attempt(place, now))
             open_attempts.enter_context(self._wrong_by_both.attempt(both, now))
@@ -183,10 +197,7 @@ class Entrance:
                 self._wrong_by_place.count(place, now)
                 self._wrong_by_both.count(both, now)
                 self._wrong_by_user.count(name, now)
-                raise RefusedError(
-                    "INVALID_CREDENTIALS",
-                    "The e-mail address or the password is wrong.",
-                )
+                raise _wrong()
         self._wrong_by_place.forgive(place, self._wrong_by_both.forget(both))
         self._remember(both)
         if self._hasher.is_outdated(user.password_hash):
@@ -310,3 +321,10 @@ class Entrance:
             user.account_id, user.user_id, tokens.hash_of(token), self._clock()
         )
         return token
+
+
+def _wrong() -> RefusedError:
+    """Return the refusal that tells neither an unknown user nor a wrong password."""
+    return RefusedError(
+        "INVALID_CREDENTIALS", "The e-mail address or the password is wrong."
+    )

@@ -154,9 +154,10 @@ class Reading:
         async with self._store.reading(account_id) as reader:
             all_known = [await reader.known(source) for source in SOURCES]
             timezone = report_zone(all_known)
-            when = asked or self._today(timezone) - timedelta(days=1)
+            today = self._today(timezone)
+            when = asked or today - timedelta(days=1)
             body, built_at = await reader.report(when) or (None, None)
-            return reports.current(body, built_at, when, timezone, all_known)
+            return reports.current(body, built_at, when, today, timezone, all_known)
 
     async def overview(self, account_id: UUID, source: Source) -> Overview:
         """Return what the dashboard shows of a source: the last 30 days."""

@@ -39,7 +39,7 @@ class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LoginAnswer(msgspec.Struct, frozen=True):
-    """Who is signed in; the session is in the cookie."""
+    """Whose user is signed in; the session is in the cookie."""
 
     account_id: UUID
 

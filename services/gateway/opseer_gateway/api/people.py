@@ -12,6 +12,7 @@ from aiohttp import web
 from opseer_common.contracts import Source
 from opseer_gateway.actions.people import People
 from opseer_gateway.actions.reading import Reading
+from opseer_gateway.api.accounts import LoginAnswer
 from opseer_gateway.domain.people import AppUser, Invitation, Project
 from opseer_gateway.domain.visitors import Role, Visitor
 from opseer_gateway.web.bodies import read_json
@@ -57,12 +58,6 @@ class AcceptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     token: str
     password: str
-
-
-class AcceptAnswer(msgspec.Struct, frozen=True):
-    """Whose user one is now; the session is in the cookie."""
-
-    account_id: UUID
 
 
 class ProjectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,7 +140,7 @@ class PeopleRoutes:
                 self._accept,
                 "Become a user by an invitation",
                 takes=AcceptRequest,
-                answers=AcceptAnswer,
+                answers=LoginAnswer,
                 status=201,
                 public=True,
                 refuses=("NOT_FOUND", "INVALID_PASSWORD", "EMAIL_TAKEN", "BUSY"),
@@ -208,7 +203,7 @@ class PeopleRoutes:
     async def _accept(self, request: web.Request) -> web.Response:
         body = await read_json(request, AcceptRequest, raw=("password",))
         account_id, session = await self._people.accept(body.token, body.password)
-        entered = answer(AcceptAnswer(account_id), 201)
+        entered = answer(LoginAnswer(account_id), 201)
         self._sessions.enter(entered, session)
         return entered
 

@@ -9,6 +9,7 @@ from opseer_common.errors import RefusedError
 
 # Without the specials of RFC 5322, 3.2.3: nothing that a header would take apart.
 _WORD = r"[^@\s\"(),:;<>\[\]\\]"
+LONGEST_EMAIL = 254
 _EMAIL = re.compile(f"{_WORD}{{1,64}}@{_WORD}{{1,189}}")
 _SHORTEST = 8
 _LONGEST_BYTES = 1024

@@ -17,8 +17,6 @@ from opseer_common.errors import RefusedError
 
 _OUTER_SPACE: Final = " \t\n\r\v\f"
 _SHOWN = 4
-_LONGEST: Final = 255
-"""What a sealed record has room for; Polar's form alone allows two more."""
 _QUOTES = frozenset("\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb")
 
 
@@ -46,9 +44,9 @@ _FAMILIES: Mapping[Source, _Family] = MappingProxyType(
             ),
             wanted="a Restricted API Key (rk_live_… or rk_test_…)",
             wrong_family=(
-                "Only Restricted Keys (rk_) are allowed: rk_live_… or rk_test_…, "
-                "in lower case. You entered a Standard key (pk_ or sk_) or a key "
-                "for something else. Create a restricted key at "
+                "Only Restricted Keys (rk_) are allowed. You entered a Standard key "
+                "(pk_ or sk_) or a key for something else: take one that begins with "
+                "rk_live_ or rk_test_, in lower case. Create it at "
                 "dashboard.stripe.com/apikeys."
             ),
         ),
@@ -71,7 +69,7 @@ _FAMILIES: Mapping[Source, _Family] = MappingProxyType(
             accepted=re.compile(r"polar_oat_[A-Za-z0-9_]{16,247}", re.ASCII),
             heads=re.compile(r"polar_oat_", re.ASCII | re.IGNORECASE),
             others=re.compile(
-                r"(?:polar_(?!oat_)[a-z]+|sk|rk|pk|ek|rkcs|whsec|pss|atk|ops)_",
+                r"(?:polar_(?!oat_)[a-z]+|sk|rk|pk|ek|rkcs|whsec|pss|atk|ops|appl|goog)_",
                 re.ASCII | re.IGNORECASE,
             ),
             wanted="a Polar organization access token (polar_oat_…)",
@@ -106,7 +104,7 @@ def check(source: Source, pasted: str) -> FittingKey:
         raise RefusedError("REQUIRED", "Paste the key: the field is empty.")
     family = _FAMILIES[source]
     found = family.accepted.fullmatch(text)
-    if found is None or len(text) > _LONGEST:
+    if found is None:
         _refuse(family, text)
     head = family.heads.match(text)
     assert head is not None  # noqa: S101 - an accepted key begins with its head

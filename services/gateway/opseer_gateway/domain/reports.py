@@ -13,6 +13,7 @@ from opseer_common.contracts.daily_report import (
     ReportChannel,
 )
 from opseer_gateway.domain.integrations import Known
+from opseer_gateway.domain.windows import oldest_cached
 
 TITLE: Final = "📊 Opseer Revenue Daily Report"
 METRICS: Final[tuple[tuple[MetricKey, str], ...]] = (
@@ -29,13 +30,14 @@ def current(
     stored: DailyReport | None,
     built_at: datetime | None,
     day: date,
+    today: date,
     timezone: str,
     all_known: Sequence[Known],
 ) -> DailyReport:
     """Return the report of `day` without a number of a connection that is gone.
 
     A channel that is disconnected is left out. One that was connected after the
-    report was built, or is not in it yet, has null values (COLLECTING).
+    report was built, or is not in it, has null values and says why.
     """
     built = {channel.source: channel for channel in stored.channels} if stored else {}
     channels = []
@@ -46,7 +48,10 @@ def current(
         channel = built.get(known.source)
         if channel is None or built_at is None or connection.connected_at > built_at:
             channel = ReportChannel(
-                known.source, known.currency, connection.environment, _NOTHING_YET
+                known.source,
+                known.currency,
+                connection.environment,
+                _nothing(_why_none(day, today)),
             )
         channels.append(channel)
     modes = {channel.environment for channel in channels}
@@ -58,7 +63,16 @@ def current(
     )
 
 
-_NOTHING_YET = tuple(
-    Metric(key, label, None, None, None, "missing", "COLLECTING")
-    for key, label in METRICS
-)
+def _why_none(day: date, today: date) -> str:
+    """Return why a day has no report: only closed days of the cache have one."""
+    if day >= today:
+        return "ARRIVES_TOMORROW"
+    return "BEFORE_HISTORY" if day < oldest_cached(today) else "COLLECTING"
+
+
+def _nothing(reason: str) -> tuple[Metric, ...]:
+    """Return the metrics without a value."""
+    return tuple(
+        Metric(key, label, None, None, None, "missing", reason)
+        for key, label in METRICS
+    )

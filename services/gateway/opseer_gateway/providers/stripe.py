@@ -119,8 +119,9 @@ def _why_refused(status: int, body: bytes) -> str:
             "read permissions), then issue a new key."
         )
     return (
-        "Stripe refused this key: expired, revoked, mistyped, or the balance "
-        "permission is missing. Verify all 12 read permissions, then issue a new key."
+        "The key is expired or the balance permission is missing, or Stripe refused "
+        "this key because it is revoked or mistyped. Verify all 12 read permissions "
+        "are checked, then issue a new key."
     )
 
 

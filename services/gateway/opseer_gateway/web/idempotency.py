@@ -7,7 +7,6 @@ visitor's own token and the Idempotency-Key, which nobody but the visitor has.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -57,9 +56,13 @@ class _Answer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """What a visitor's token and Idempotency-Key give: a name, and a key that seals."""
+    """What a visitor's token and Idempotency-Key give: a name, and keys.
+
+    Requests are hashed with a key: a password in one could be guessed by its hash.
+    """
 
     name: bytes
+    hashing: bytes = field(repr=False)
     sealing: bytes = field(repr=False)
 
     @classmethod
@@ -69,7 +72,16 @@ class _Key:
         def made(purpose: bytes) -> bytes:
             return hmac.digest(token.encode(), purpose + sent.encode(), "sha256")
 
-        return cls(made(b"opseer idempotency name\0"), made(b"opseer answer\0"))
+        return cls(
+            made(b"opseer idempotency name\0"),
+            made(b"opseer request\0"),
+            made(b"opseer answer\0"),
+        )
+
+    async def hash(self, request: web.Request) -> bytes:
+        head = f"{request.method} {request.raw_path}\n{request.content_type}\n"
+        text = head.encode() + await request.read()
+        return hmac.digest(self.hashing, text, "sha256")
 
     def seal(self, answer: _Answer) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -113,7 +125,7 @@ class Idempotency:
                 "An Idempotency-Key has 1 to 255 visible ASCII characters.",
             )
         key = _Key.of(token, sent[0])
-        request_hash = await _hash(request)
+        request_hash = await key.hash(request)
         now = self._clock()
         of = visitor.account_id, key.name
         earlier = await self._ledger.begin(*of, request_hash, now)
@@ -142,12 +154,6 @@ class Idempotency:
         )
         await self._ledger.finish(*of, key.seal(kept))
         return answer
-
-
-async def _hash(request: web.Request) -> bytes:
-    """Return what tells a request from another one."""
-    head = f"{request.method} {request.raw_path}\n{request.content_type}\n"
-    return hashlib.sha256(head.encode() + await request.read()).digest()
 
 
 def _again(earlier: Earlier, request_hash: bytes, key: _Key) -> web.Response:

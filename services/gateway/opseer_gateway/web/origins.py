@@ -68,9 +68,15 @@ class Origins:
         peer = request.remote or ""
         if not self._is_trusted(peer):
             return peer
-        forwarded = request.headers.get("X-Forwarded-For", "")
-        for hop in reversed([part.strip() for part in forwarded.split(",")]):
-            if hop and not self._is_trusted(hop):
+        # Some proxies add a line of their own instead of going on with the visitor's.
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+        for part in reversed(forwarded.split(",")):
+            hop = part.strip()
+            if _address(hop) is None:
+                hop = _name(hop)  # some write the port, too
+            if _address(hop) is None:
+                break
+            if not self._is_trusted(hop):
                 return hop
         return peer
 

@@ -65,6 +65,12 @@ _OWN_ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
         500: ("INTERNAL_ERROR", "Something went wrong here. It was logged."),
     }
 )
+_ENDING = (
+    web.HTTPBadRequest,
+    web.HTTPRequestEntityTooLarge,
+    web.HTTPRequestTimeout,
+)
+"""After these nobody knows where the next request begins."""
 _BUSY_SECONDS = 2
 AWAY: tuple[type[Exception], ...] = (TryLaterError, *UNAVAILABLE)
 """Something that we depend on does not answer just now."""
@@ -172,6 +178,6 @@ def _own(error: web.HTTPError, request_id: str) -> web.Response:
         answer.set_status(error.status)
     if isinstance(error, web.HTTPMethodNotAllowed):
         answer.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
-    if isinstance(error, web.HTTPRequestEntityTooLarge | web.HTTPRequestTimeout):
+    if isinstance(error, _ENDING):
         answer.force_close()
     return answer

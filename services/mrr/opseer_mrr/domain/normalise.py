@@ -310,8 +310,11 @@ def _reason(subscription: Subscription, at: int) -> str | None:
     listed = [*applied(subscription, at)]
     for item in subscription.items:
         listed.extend(item.discounts)
-    unknown = any(discount.duration == "unknown" for discount in listed)
-    return NO_COUPON if unknown else None
+    if any(discount.duration == "unknown" for discount in listed):
+        return NO_COUPON
+    return next(
+        (item.tax_missing for item in subscription.items if item.tax_missing), None
+    )
 
 
 def _is_priced(price: Price, currency: str) -> bool:

@@ -38,6 +38,7 @@ def plain_total(subscription: Subscription, policy: Policy, at: int) -> int | No
             or price.divide_by is not None
             or item.discounts
             or item.inclusive_tax != "0"
+            or item.tax_missing is not None
         ):
             return None
         quantity = 1 if item.quantity is None else item.quantity

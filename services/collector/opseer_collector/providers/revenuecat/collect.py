@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -252,16 +253,21 @@ class _Fetch:
             # The days are read: they are not held up by what is true of now.
             await self._run.lose(_OVERVIEW, project, str(error))
             return
-        if self._filters:
-            return  # The overview knows no filter: it has what was not wanted.
         active = answer.value("active_subscriptions", "active_subscribers")
-        known = [("active_subscriptions", active), ("mrr", answer.value("mrr"))]
+        known = {"active_subscriptions": active, "mrr": answer.value("mrr")}
+        told: dict[str, Decimal | None] = {
+            name: value
+            for name, value in known.items()
+            if value is not None and value.is_finite()
+        }
+        if self._filters:
+            # The overview knows no filter, so it tells nothing of what is left.
+            told = {"active_subscriptions": None}
         rows = [
             figures.metric(
                 project, self._today, name, value, self._currency, partial=True
             )
-            for name, value in known
-            if value is not None and value.is_finite()
+            for name, value in told.items()
         ]
         await self._run.note(rows)
 

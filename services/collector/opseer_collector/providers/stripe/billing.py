@@ -228,10 +228,13 @@ class Billing:
         fill(found.events, [*found.live, *gone])
         shown = [*found.live, *_objects(found.events)]
         invoices = Invoices(self._client, self._request.now)
+        billed = await invoices.read([*found.live, *_deleted(found.events)])
         known = Known(
             discounts=self._discounts(),
             tiers=await self.tiers.of(shown),
-            usage=await invoices.usage([*found.live, *_deleted(found.events)]),
+            usage=billed.usage,
+            tax_rates=billed.rates,
+            tax_missing="MISSED_EVENT" if invoices.readable else "INVOICES_PERMISSION",
         )
         found.aside += invoices.aside
         found.missing |= set() if invoices.readable else {"invoices"}

@@ -1,4 +1,7 @@
-"""Invoices of metered subscriptions: looked up for what was charged, and no further."""
+"""Invoices, where only they tell: of what is metered, and of taxes inside prices.
+
+They are looked up for that, and no further.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,9 +22,11 @@ from opseer_collector.providers.attempts import PermissionMissingError, Unreadab
 from opseer_collector.providers.stripe.client import Params, Place, StripeClient
 from opseer_collector.providers.stripe.decode import check_shape, put_aside
 from opseer_collector.providers.stripe.shapes import ShapeError, node
+from opseer_collector.providers.stripe.taxes import rates_from, taxed_items
 from opseer_collector.providers.stripe.usage import (
     finalised_at,
     metered_items,
+    subscription_of,
     usage_from,
 )
 from opseer_collector.providers.stripe.walk import pages
@@ -36,6 +42,26 @@ _LONGEST_PERIOD: Final = 400 * 86_400
 Fields = dict[str, Any]
 
 
+@dataclass(slots=True)
+class Billed:
+    """What invoices tell: charges, oldest first, by subscription item id.
+
+    And the `rates` of taxes inside the price, in per cent, by that and by the id of the
+    subscription.
+    """
+
+    usage: dict[str, list[UsageCharge]] = field(default_factory=dict)
+    rates: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """Ids of what an invoice of one subscription is looked for."""
+
+    metered: frozenset[str]
+    taxed: frozenset[str]
+
+
 class Invoices:
     """Reads invoices for one run at the aware instant `now`.
 
@@ -49,22 +75,27 @@ class Invoices:
         self.readable = True
         self.aside: list[Quarantined] = []
 
-    async def usage(self, rows: list[Fields]) -> dict[str, list[UsageCharge]]:
-        """Read what metered items were charged, back to before the events begin."""
-        metered = dict(metered_items(rows))
-        found: dict[str, list[UsageCharge]] = {}
+    async def read(self, rows: list[Fields]) -> Billed:
+        """Read what the invoices of `rows`, subscriptions, are needed for.
+
+        That is what metered items were charged, back to before the events begin, and
+        the newest rate of the taxes inside a price.
+        """
+        wanted = _wanted(rows)
+        billed = Billed()
         try:
-            known = await self._newest(metered) if len(metered) > _FEW else {}
+            known = await self._newest(wanted) if len(wanted) > _FEW else {}
         except PermissionMissingError:
             self.readable = False
-            return found
+            return billed
 
-        async def read(subscription: str, items: frozenset[str]) -> None:
+        async def read(subscription: str, items: _Items) -> None:
             try:
                 invoices = known.get(subscription)
                 if invoices is None:
                     invoices = await self._of(subscription, items)
-                found.update(usage_from(invoices, items))
+                billed.usage.update(usage_from(invoices, items.metered))
+                billed.rates.update(rates_from(invoices, items.taxed))
             except PermissionMissingError:
                 self.readable = False
             except (ShapeError, UnreadableError) as error:
@@ -72,49 +103,51 @@ class Invoices:
                 self.aside.append(put_aside("invoices", subscription.encode(), told))
 
         async with asyncio.TaskGroup() as group:
-            for subscription, items in metered.items():
+            for subscription, items in wanted.items():
                 group.create_task(read(subscription, items))
-        return found
+        return billed
 
-    async def _newest(
-        self, metered: Mapping[str, frozenset[str]]
-    ) -> dict[str, list[Fields]]:
+    async def _newest(self, wanted: Mapping[str, _Items]) -> dict[str, list[Fields]]:
         """Read the newest invoices of all, a part of the calls that each alone takes.
 
         Return those of the subscriptions that need no more.
         """
         found: dict[str, list[Fields]] = {}
-        waiting = {name: set(items) for name, items in metered.items()}
-        calls = max(1, len(metered) // _CALLS_SAVED)
+        waiting = dict(wanted)
+        calls = max(1, len(wanted) // _CALLS_SAVED)
         async with aclosing(self._pages({"limit": _MANY})) as listed:
             with contextlib.suppress(UnreadableError, ShapeError):
                 async for page in listed:
                     for fields in page:
-                        name = _subscription_of(fields)
+                        name = subscription_of(node(fields, "invoice"))
                         if name in waiting:
                             found.setdefault(name, []).append(fields)
-                            if await self._satisfies(fields, waiting[name]):
+                            left = await self._left(fields, waiting[name])
+                            if left is None:
                                 del waiting[name]
+                            else:
+                                waiting[name] = left
                     calls -= 1
                     if not waiting or not calls:
                         break
         return {name: rows for name, rows in found.items() if name not in waiting}
 
-    async def _of(self, subscription: str, items: frozenset[str]) -> list[Fields]:
+    async def _of(self, subscription: str, items: _Items) -> list[Fields]:
         """Read a subscription's invoices, newest first, as far as they are needed.
 
-        That is until each of `items` is charged by one from before the days shown,
+        That is until each metered item is charged by one from before the days shown,
         whatever this run's events are; the longest period is a year or so.
         """
         found: list[Fields] = []
-        waiting = set(items)
         params = {"limit": _PAGE, "subscription": subscription}
         async with aclosing(self._pages(params)) as listed:
             async for page in listed:
                 for fields in page:
                     found.append(fields)
-                    if await self._satisfies(fields, waiting):
+                    left = await self._left(fields, items)
+                    if left is None:
                         return found
+                    items = left
         return found
 
     async def _pages(self, params: Params) -> AsyncGenerator[list[Fields], None]:
@@ -123,34 +156,36 @@ class Invoices:
             async for page in listed:
                 yield [_invoice(raw) for raw in page]
 
-    async def _satisfies(self, invoice: Fields, waiting: set[str]) -> bool:
-        """Take the items that an old invoice charges from those that wait for one.
+    async def _left(self, invoice: Fields, waiting: _Items) -> _Items | None:
+        """Return what waits for an older invoice, None where nothing does.
 
-        Tell whether older ones are not needed. Raises ShapeError.
+        Raises ShapeError.
         """
         await follow_lines(self._client, invoice)
         oldest = int((self._now - EVENTS_KEPT).timestamp())
         at = finalised_at(node(invoice, "invoice"))
+        metered = waiting.metered
         if at < oldest:
-            waiting -= usage_from([invoice], frozenset(waiting)).keys()
-        return not waiting or at < oldest - _LONGEST_PERIOD
+            metered -= usage_from([invoice], metered).keys()
+        taxed = waiting.taxed - rates_from([invoice], waiting.taxed).keys()
+        over = at < oldest - _LONGEST_PERIOD or not (metered or taxed)
+        return None if over else _Items(metered, taxed)
+
+
+def _wanted(rows: list[Fields]) -> dict[str, _Items]:
+    """Return what invoices have to tell, by subscription."""
+    metered, taxed = dict(metered_items(rows)), dict(taxed_items(rows))
+    none = frozenset[str]()
+    return {
+        name: _Items(metered.get(name, none), taxed.get(name, none))
+        for name in {**metered, **taxed}
+    }
 
 
 def _invoice(raw: msgspec.Raw) -> Fields:
     fields = dict(node(msgspec.json.decode(raw), "invoice").fields)
     check_shape(fields, "invoice")
     return fields
-
-
-def _subscription_of(invoice: Fields) -> str | None:
-    """Return the subscription that an invoice is of, before and since basil."""
-    try:
-        shown = node(invoice, "invoice")
-        parent = shown.opt_node("parent")
-        details = None if parent is None else parent.opt_node("subscription_details")
-        return (shown if details is None else details).opt_reference("subscription")
-    except ShapeError:
-        return None
 
 
 async def follow_lines(client: StripeClient, invoice: Fields) -> None:

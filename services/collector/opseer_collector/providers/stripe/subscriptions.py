@@ -21,6 +21,7 @@ from opseer_collector.providers.stripe.prices import (
     price_from,
 )
 from opseer_collector.providers.stripe.shapes import Node, ShapeError, node
+from opseer_collector.providers.stripe.taxes import is_automatic
 from opseer_common.contracts.subscription import (
     Discount,
     Item,
@@ -48,12 +49,16 @@ class Known:
     """What a subscription's JSON leaves out, by id.
 
     `discounts` by discount id, `tiers` by price id, `usage` (charges, oldest first) by
-    subscription item id.
+    subscription item id, `tax_rates` (in per cent, inside the price, as invoices tell
+    them) by that, else by subscription id. Where invoices tell none, `tax_missing` is
+    the reason (docs/ERRORS.md).
     """
 
     discounts: Mapping[str, Discount] = field(default_factory=dict)
     tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
     usage: Mapping[str, Sequence[UsageCharge]] = field(default_factory=dict)
+    tax_rates: Mapping[str, str] = field(default_factory=dict)
+    tax_missing: str = "INVOICES_PERMISSION"
 
 
 def subscription_from(fields: Mapping[str, object], known: Known) -> Subscription:
@@ -162,20 +167,37 @@ def _item(line: Node, source: Node, price: Price, known: Known) -> Item:
     if quantity is None and price.usage_type == "licensed":
         quantity = 1
     usage = tuple(known.usage.get(item_id, ()))
+    tax, tax_missing = _inclusive_tax(line, source, known)
     return Item(
         id=item_id,
         price=price,
         quantity=None if price.usage_type == "metered" else quantity,
         discounts=() if line is source else discounts_of(line, known.discounts),
-        inclusive_tax=_inclusive_tax(line, source),
+        inclusive_tax=tax,
+        tax_missing=tax_missing,
         usage_amount=usage[-1].amount if usage else None,
         usage=usage,
     )
 
 
-def _inclusive_tax(line: Node, source: Node) -> str:
-    """Return the sum of the inclusive rates: the line's own, else the defaults."""
+def _inclusive_tax(line: Node, source: Node, known: Known) -> tuple[str, str | None]:
+    """Return the taxes inside the price in per cent, and why they are not known.
+
+    They are the sum of the inclusive rates, the line's own or else the defaults, or
+    with automatic tax what the newest invoice tells.
+    """
     rates = list(line.nodes("tax_rates")) or list(source.nodes("default_tax_rates"))
+    if rates:
+        return _sum_of(rates), None
+    automatic = is_automatic(line, source)
+    told = known.tax_rates.get(line.text("id"), known.tax_rates.get(source.text("id")))
+    if automatic is False or (automatic is None and told is None):
+        return "0", None
+    return ("0", known.tax_missing) if told is None else (told, None)
+
+
+def _sum_of(rates: Iterable[Node]) -> str:
+    """Return the sum of the inclusive rates."""
     total = sum(
         (
             Decimal(rate.opt_decimal("percentage") or "0")

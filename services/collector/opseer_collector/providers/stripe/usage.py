@@ -26,13 +26,13 @@ def metered_items(
     """Yield each subscription with the ids of its metered items, if it has any."""
     for fields in subscriptions:
         items = frozenset(
-            str(line.get("id")) for line in lines_of(fields) if _is_metered(line)
+            str(line.get("id")) for line in lines_of(fields) if is_metered(line)
         )
         if items:
             yield str(fields["id"]), items
 
 
-def _is_metered(line: Mapping[str, object]) -> bool:
+def is_metered(line: Mapping[str, object]) -> bool:
     """Tell whether an item is charged by use; plans, the old form, tell it on top."""
     price, plan = line.get("price"), line.get("plan")
     terms = price.get("recurring") if isinstance(price, Mapping) else plan
@@ -54,9 +54,11 @@ def usage_from(
         sums: dict[str, int] = defaultdict(int)
         lines = invoice.opt_node("lines")
         for line in () if lines is None else lines.nodes("data"):
-            item = _item_of(line)
-            if item in items and not _is_proration(line):
-                sums[item] += _net(line)
+            item = item_of(line)
+            if item in items and not is_proration(line):
+                sums[item] += (
+                    line.integer("amount") - discounts_on(line) - taxes_within(line)
+                )
         for item, amount in sums.items():
             found[item].append(
                 UsageCharge(finalised_at(invoice), amount, invoice.text("id"))
@@ -86,21 +88,30 @@ def _details(line: Node) -> Node | None:
     return None if parent is None else parent.opt_node("subscription_item_details")
 
 
-def _item_of(line: Node) -> str:
+def item_of(line: Node) -> str:
+    """Return the id of the subscription item that a line bills; else an empty one."""
     details = _details(line)
     found = (line if details is None else details).opt_reference("subscription_item")
     return found or ""
 
 
-def _is_proration(line: Node) -> bool:
+def is_proration(line: Node) -> bool:
+    """Tell whether a line bills a part of a period after a change."""
     details = _details(line)
     return (line if details is None else details).flag("proration")
 
 
-def _net(line: Node) -> int:
-    """Return a line's amount without discounts and inclusive taxes."""
-    discounts = sum(part.integer("amount") for part in line.nodes("discount_amounts"))
-    return line.integer("amount") - discounts - taxes_within(line)
+def subscription_of(invoice: Node) -> str:
+    """Return the id of the subscription that an invoice is of; else an empty one."""
+    parent = invoice.opt_node("parent")
+    details = None if parent is None else parent.opt_node("subscription_details")
+    found = (invoice if details is None else details).opt_reference("subscription")
+    return found or ""
+
+
+def discounts_on(line: Node) -> int:
+    """Return what discounts take off a line's amount."""
+    return sum(part.integer("amount") for part in line.nodes("discount_amounts"))
 
 
 def taxes_within(line: Node) -> int:

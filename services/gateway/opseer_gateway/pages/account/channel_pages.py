@@ -12,17 +12,20 @@ from aiohttp import web
 from opseer_common.channels import CHANNELS
 from opseer_common.clock import Clock
 from opseer_common.contracts import Source
+from opseer_common.contracts.daily_report import DailyReport
 from opseer_common.errors import RefusedError
 from opseer_gateway.actions.connections import Connections
 from opseer_gateway.actions.reading import Reading
 from opseer_gateway.domain.changes import Change
 from opseer_gateway.domain.channel import STORES
+from opseer_gateway.domain.figures import Mrr
 from opseer_gateway.domain.integrations import SOURCES, Integration
 from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.visitors import Visitor
 from opseer_gateway.pages.account.channels import ChannelCard, card_of
 from opseer_gateway.pages.account.comparison import comparisons
 from opseer_gateway.pages.account.guides import GUIDES, PRESETS
+from opseer_gateway.pages.account.health import Sign, connected_words, signs
 from opseer_gateway.pages.frame import Frames
 from opseer_gateway.pages.rendering import Renderer, see
 from opseer_gateway.web.routes import Route
@@ -56,6 +59,12 @@ class Channels:
             can_connect=row.source in self._connections.sources,
             can_demo=row.source in self._connections.demos,
         )
+
+    def signs(
+        self, row: Integration, mrr: Mrr, report: DailyReport
+    ) -> tuple[Sign, ...]:
+        """Return what each service last did for a row's channel."""
+        return signs(row, mrr, report, self._clock())
 
 
 class ChannelPages:
@@ -183,6 +192,8 @@ class ChannelPages:
         row = await self._reading.integration(account_id, source)
         daily = await self._reading.daily(account_id, source, None, None)
         mrr = await self._reading.mrr(account_id, source)
+        report = await self._reading.report(account_id, None)
+        card = self._channels.card(row)
         return self._renderer.page(
             request,
             "channel",
@@ -190,8 +201,10 @@ class ChannelPages:
             failed=failed if error else "",
             advice=_advice(source, error),
             frame=await self._frames.of(visitor, "integrations"),
-            channel=self._channels.card(row),
+            channel=card,
             row=row,
+            connected_words=connected_words(card, row),
+            signs=self._channels.signs(row, mrr, report),
             comparisons=comparisons(row, mrr, daily),
             presets=PRESETS,
             settings=CHANNELS[source].settings,

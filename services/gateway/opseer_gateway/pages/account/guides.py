@@ -91,7 +91,7 @@ _STRIPE: Final = Guide(
         ),
         Step(
             "Permissions — Permissions column only",
-            "Check Read for these 12 items.",
+            "Read permissions (12 items)",
             warning=(
                 "In Customize permissions, ⚠️ use the Permissions column only. Leave "
                 "the Connect permissions column entirely as None."

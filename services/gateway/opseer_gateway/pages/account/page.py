@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
 from aiohttp import web
 
 from opseer_common.errors import RefusedError
 from opseer_gateway.actions.accounts import Entrance
 from opseer_gateway.actions.people import People
-from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.visitors import Role, Scope, Visitor
 from opseer_gateway.pages.account.channel_pages import Channels
-from opseer_gateway.pages.frame import Frames
-from opseer_gateway.pages.rendering import Renderer, see
-from opseer_gateway.web.origins import Origins
+from opseer_gateway.pages.doors import Doors, Fields, Refused, id_of
+from opseer_gateway.pages.rendering import see
+from opseer_gateway.web.problems import Handler
 from opseer_gateway.web.routes import Route
-from opseer_gateway.web.sessions import Sessions
 
 _BASE: Final = "/dashboard/account"
 _ROLES: Final[tuple[Role, ...]] = ("member", "owner")
@@ -34,17 +31,8 @@ class Secret:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """What the page knows of whoever asks."""
-
-    sessions: Sessions
-    origins: Origins
-    renderer: Renderer
-    frames: Frames
-
-
-Change = Callable[[web.Request, Visitor, Mapping[str, str]], Awaitable[Secret | None]]
+Change = Callable[[web.Request, Visitor, Fields], Awaitable[Secret | None]]
+"""Does what a form asks for; returns what is shown once."""
 
 
 class AccountPages:
@@ -76,19 +64,17 @@ class AccountPages:
             Route(
                 "POST",
                 f"{_BASE}/password",
-                shown(self._password),
+                self._doors.form(self._password, self._refused("password")),
                 "Change the password",
             ),
             Route(
                 "POST",
                 f"{_BASE}/projects/choose",
-                shown(self._choose),
+                self._doors.form(self._choose, self._refused("projects")),
                 "Look at another project",
             ),
             *(
-                Route(
-                    "POST", f"{_BASE}/{path}", shown(self._changed(part, act)), summary
-                )
+                Route("POST", f"{_BASE}/{path}", self._changed(part, act), summary)
                 for path, part, act, summary in changes
             ),
         ]
@@ -97,59 +83,59 @@ class AccountPages:
         visitor = await self._doors.sessions.visitor(request)
         return await self._page(request, visitor)
 
-    def _changed(
-        self, part: str, act: Change
-    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """Return the handler of one form: a refusal is shown in its `part`."""
+    def _changed(self, part: str, act: Change) -> Handler:
+        """Return the handler of a form that leads back to its `part`."""
 
-        async def handle(request: web.Request) -> web.StreamResponse:
-            visitor = await self._doors.sessions.visitor(request)
-            fields = await self._doors.renderer.form(request)
-            try:
-                secret = await act(request, visitor, fields)
-            except RefusedError as error:
-                return await self._page(request, visitor, part, error=error)
+        async def filled(
+            request: web.Request, visitor: Visitor, fields: Fields
+        ) -> web.StreamResponse:
+            secret = await act(request, visitor, fields)
             if secret is None:
                 return see(f"{_BASE}#{part}")
             return await self._page(request, visitor, part, secret=secret)
 
-        return handle
+        return self._doors.form(filled, self._refused(part))
 
-    async def _password(self, request: web.Request) -> web.Response:
-        visitor = await self._doors.sessions.visitor(request)
-        fields = await self._doors.renderer.form(request)
-        try:
-            session = await self._entrance.change_password(
-                visitor,
-                fields.get("current_password", ""),
-                fields.get("new_password", ""),
-            )
-        except RefusedError as error:
-            return await self._page(request, visitor, "password", error=error)
+    def _refused(self, part: str) -> Refused:
+        """Return what shows a refusal in its `part`."""
+
+        async def refused(
+            request: web.Request, visitor: Visitor, error: RefusedError
+        ) -> web.StreamResponse:
+            return await self._page(request, visitor, part, error=error)
+
+        return refused
+
+    async def _password(
+        self, _: web.Request, visitor: Visitor, fields: Fields
+    ) -> web.Response:
+        session = await self._entrance.change_password(
+            visitor, fields.get("current_password", ""), fields.get("new_password", "")
+        )
         changed = see(f"{_BASE}#password")
         self._doors.sessions.enter(changed, session)
         return changed
 
-    async def _choose(self, request: web.Request) -> web.Response:
-        visitor = await self._doors.sessions.visitor(request)
-        fields = await self._doors.renderer.form(request)
-        await self._people.choose(visitor, _id(fields, "project_id"))
+    async def _choose(
+        self, _: web.Request, visitor: Visitor, fields: Fields
+    ) -> web.Response:
+        await self._people.choose(visitor, id_of(fields.get("project_id", "")))
         return see("/dashboard")
 
     async def _add_project(
-        self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]
+        self, _: web.Request, visitor: Visitor, fields: Fields
     ) -> None:
         await self._people.add_project(visitor, fields.get("name", ""))
 
     async def _rename_project(
-        self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]
+        self, _: web.Request, visitor: Visitor, fields: Fields
     ) -> None:
         await self._people.rename_project(
-            visitor, _id(fields, "project_id"), fields.get("name", "")
+            visitor, id_of(fields.get("project_id", "")), fields.get("name", "")
         )
 
     async def _invite(
-        self, request: web.Request, visitor: Visitor, fields: Mapping[str, str]
+        self, request: web.Request, visitor: Visitor, fields: Fields
     ) -> Secret:
         role = next((r for r in _ROLES if r == fields.get("role")), _ROLES[0])
         made, token = await self._people.invite(visitor, fields.get("email", ""), role)
@@ -160,18 +146,14 @@ class AccountPages:
             link,
         )
 
-    async def _withdraw(
-        self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]
-    ) -> None:
-        await self._people.withdraw(visitor, _id(fields, "invitation_id"))
+    async def _withdraw(self, _: web.Request, visitor: Visitor, fields: Fields) -> None:
+        await self._people.withdraw(visitor, id_of(fields.get("invitation_id", "")))
 
-    async def _remove(
-        self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]
-    ) -> None:
-        await self._people.remove_user(visitor, _id(fields, "user_id"))
+    async def _remove(self, _: web.Request, visitor: Visitor, fields: Fields) -> None:
+        await self._people.remove_user(visitor, id_of(fields.get("user_id", "")))
 
     async def _add_token(
-        self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]
+        self, _: web.Request, visitor: Visitor, fields: Fields
     ) -> Secret:
         scope = next((s for s in _SCOPES if s == fields.get("scope")), _SCOPES[0])
         _added, token = await self._entrance.add_token(
@@ -180,9 +162,9 @@ class AccountPages:
         return Secret("Your new API token. It is shown this once.", token)
 
     async def _delete_token(
-        self, _: web.Request, visitor: Visitor, fields: Mapping[str, str]
+        self, _: web.Request, visitor: Visitor, fields: Fields
     ) -> None:
-        await self._entrance.delete_token(visitor, _id(fields, "token_id"))
+        await self._entrance.delete_token(visitor, id_of(fields.get("token_id", "")))
 
     async def _page(
         self,
@@ -253,11 +235,3 @@ class InvitationPages:
         return self._doors.renderer.page(
             request, "invite", email=email, path=request.path, error=error
         )
-
-
-def _id(fields: Mapping[str, str], name: str) -> UUID:
-    """Return the id in a field. NOT_FOUND for a word that is none."""
-    try:
-        return UUID(fields.get(name, ""))
-    except ValueError:
-        raise not_found() from None

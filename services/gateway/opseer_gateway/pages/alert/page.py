@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
@@ -17,9 +17,10 @@ from opseer_gateway.actions.reading import Reading
 from opseer_gateway.domain.alerts import Alerts, Delivery, Destination
 from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.visitors import Visitor
-from opseer_gateway.pages.account.page import Doors
 from opseer_gateway.pages.alert import view
+from opseer_gateway.pages.doors import Doors, Fields, id_of
 from opseer_gateway.pages.rendering import see
+from opseer_gateway.web.problems import Handler
 from opseer_gateway.web.routes import Route
 
 _BASE: Final = "/dashboard/alert"
@@ -30,7 +31,7 @@ _LOG: Final = 25
 _PATIENCE: Final = 20
 _POLL_SECONDS: Final = 0.25
 
-Act = Callable[[Visitor, Mapping[str, str]], Awaitable[str | Destination]]
+Act = Callable[[Visitor, Fields], Awaitable[str | Destination]]
 """Does what a form asks for; returns where to go then, or what is shown once."""
 
 
@@ -59,9 +60,7 @@ class AlertPages:
         return [
             Route("GET", _BASE, shown(self._show), "Alerts"),
             *(
-                Route(
-                    "POST", f"{_BASE}/{path}", shown(self._changed(part, act)), summary
-                )
+                Route("POST", f"{_BASE}/{path}", self._changed(part, act), summary)
                 for path, part, act, summary in forms
             ),
             Route(
@@ -79,7 +78,7 @@ class AlertPages:
         asked = request.query.get("delivery")
         found = None
         if asked is not None:
-            found = await self._settled(visitor, _id(asked))
+            found = await self._settled(visitor, id_of(asked))
         return await self._page(request, visitor, asked=found)
 
     async def _settled(self, visitor: Visitor, delivery_id: UUID) -> Delivery:
@@ -92,32 +91,30 @@ class AlertPages:
             found = await self._alerts.delivery(visitor, delivery_id)
         return found
 
-    def _changed(
-        self, part: str, act: Act
-    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _changed(self, part: str, act: Act) -> Handler:
         """Return the handler of one form: a refusal is shown in its `part`."""
 
-        async def handle(request: web.Request) -> web.StreamResponse:
-            visitor = await self._doors.sessions.visitor(request)
-            fields = await self._doors.renderer.form(request)
-            try:
-                done = await act(visitor, fields)
-            except RefusedError as error:
-                return await self._page(request, visitor, part, error=error)
+        async def filled(
+            request: web.Request, visitor: Visitor, fields: Fields
+        ) -> web.StreamResponse:
+            done = await act(visitor, fields)
             if isinstance(done, Destination):
                 return await self._page(request, visitor, part, made=done)
             return see(done)
 
-        return handle
+        async def refused(
+            request: web.Request, visitor: Visitor, error: RefusedError
+        ) -> web.StreamResponse:
+            return await self._page(request, visitor, part, error=error)
 
-    async def _put(self, visitor: Visitor, fields: Mapping[str, str]) -> str:
+        return self._doors.form(filled, refused)
+
+    async def _put(self, visitor: Visitor, fields: Fields) -> str:
         currency = await self._currency(visitor)
         await self._alerts.put(visitor, view.change_of(fields, currency))
         return f"{_BASE}#settings"
 
-    async def _add(
-        self, visitor: Visitor, fields: Mapping[str, str]
-    ) -> str | Destination:
+    async def _add(self, visitor: Visitor, fields: Fields) -> str | Destination:
         wanted = [kind for kind in _KINDS if kind == fields.get("kind")]
         if not wanted:
             raise not_found()
@@ -125,17 +122,17 @@ class AlertPages:
         made = await self._alerts.add(visitor, new)
         return f"{_BASE}#destinations" if made.secret is None else made
 
-    async def _remove(self, visitor: Visitor, fields: Mapping[str, str]) -> str:
-        await self._alerts.remove(visitor, _id(fields.get("destination_id", "")))
+    async def _remove(self, visitor: Visitor, fields: Fields) -> str:
+        await self._alerts.remove(visitor, id_of(fields.get("destination_id", "")))
         return f"{_BASE}#destinations"
 
-    async def _test(self, visitor: Visitor, fields: Mapping[str, str]) -> str:
-        name = _id(fields.get("destination_id", ""))
+    async def _test(self, visitor: Visitor, fields: Fields) -> str:
+        name = id_of(fields.get("destination_id", ""))
         [asked] = await self._alerts.test(visitor, name)
         return f"{_BASE}?delivery={asked}#destinations"
 
-    async def _resend(self, visitor: Visitor, fields: Mapping[str, str]) -> str:
-        delivery_id = _id(fields.get("delivery_id", ""))
+    async def _resend(self, visitor: Visitor, fields: Fields) -> str:
+        delivery_id = id_of(fields.get("delivery_id", ""))
         asked = await self._alerts.resend(visitor, delivery_id)
         return f"{_BASE}?delivery={asked}#log"
 
@@ -203,11 +200,3 @@ def _is_new(alerts: Alerts) -> bool:
     """Tell whether nobody set anything yet, so that the browser may propose a zone."""
     usual = (alerts.time, alerts.timezone) == ("09:00", "UTC")
     return usual and not alerts.destinations
-
-
-def _id(text: str) -> UUID:
-    """Return an id. RefusedError(NOT_FOUND) for what is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise not_found() from None
