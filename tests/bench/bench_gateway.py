@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -36,6 +35,7 @@ from opseer_cli.embedded_postgres import EmbeddedPostgres
 from opseer_cli.layout import layout_of
 from opseer_common import bootstrap, rights, sealing
 from opseer_common.clock import utc_now
+from opseer_common.testing.listening import free_port
 from opseer_common.testing.published import publisher
 from opseer_common.testing.servers import FreshDatabase
 
@@ -134,13 +134,6 @@ def cpu_of(process: psutil.Process) -> float:
         return int(finer.read_text("ascii").split()[0]) / 1e9
     spent = process.cpu_times()
     return float(spent.user + spent.system)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,7 @@ from playwright.sync_api import (
 
 from opseer_cli.layout import Layout, layout_of
 from opseer_cli.processes import end_orphans
+from opseer_common.testing.listening import free_port
 
 KEY: Final = "rk_" + "test_" + "Browser" * 4
 PASSWORD: Final = "correct horse battery"
@@ -153,9 +153,7 @@ def _simulator(layout: Layout, stack: ExitStack) -> str:
 
 def _opseer(layout: Layout, provider: str, stack: ExitStack) -> str:
     """Start `opseer up` against `provider` and return its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         "OPSEER_DATA_DIR": str(layout.root),
         "OPSEER_PORT": str(port),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from opseer_cli.layout import Layout
+from opseer_common.testing.listening import free_port
 
 KEY = "rk_" + "test_" + "Wholepath" * 4
 CHANNEL_KEYS = {
@@ -129,9 +129,7 @@ def start_simulator(folder: Path, stack: ExitStack) -> str:
 
 def start_opseer(layout: Layout, simulator: str, stack: ExitStack) -> str:
     """Start `opseer up` against the simulator and return its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     output = layout.root.with_suffix(".log")
     log = stack.enter_context(output.open("w"))
     process = subprocess.Popen(

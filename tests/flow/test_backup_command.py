@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from opseer_cli.layout import Layout
+from opseer_common.testing.listening import free_port
 
 _APP = "from opseer_cli.main import app; app()"
 Done = subprocess.CompletedProcess[str]
@@ -51,9 +51,7 @@ class Machine:
 @pytest.fixture(scope="module")
 def machine(module_layout: Layout) -> Machine:
     """Return a machine that nothing runs on yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return Machine(module_layout, probe.getsockname()[1])
+    return Machine(module_layout, free_port())
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 from urllib.request import urlopen
@@ -12,6 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from opseer_cli.deployment import prepare
+from opseer_common.testing.listening import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -23,11 +23,10 @@ def test_containers_get_ready() -> None:
     docker = shutil.which("docker")
     assert docker is not None, "this test needs docker"
     prepare(DEPLOY)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = free_port()
     compose = [docker, "compose", "--project-name", "opseer-test-up"]
     compose += ["--file", str(DEPLOY / "compose.yaml")]
-    environment = {**os.environ, "OPSEER_PORT": port}  # noqa: TID251 - docker's own
+    environment = {**os.environ, "OPSEER_PORT": str(port)}  # noqa: TID251 - docker's own
     try:
         subprocess.run(
             [*compose, "up", "--detach", "--build", "--wait"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
@@ -20,7 +19,7 @@ from opseer_common.database import Database
 from opseer_common.demo_account import DEMO_KEY, DEMO_KEYS
 from opseer_common.run import Lifetime
 from opseer_common.testing.gateway import SETUP_CODE, Owner, RunningGateway
-from opseer_common.testing.listening import listening
+from opseer_common.testing.listening import free_port, listening
 from opseer_common.testing.pair import Pair
 from opseer_common.testing.published import Publisher, publisher
 from opseer_common.testing.servers import FreshBus, FreshDatabase
@@ -129,8 +128,7 @@ async def _starter(
         )
 
         async def start(**settings: Any) -> RunningGateway:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
+            port = free_port()
             given = {
                 "database_url": database.login_url("gateway"),
                 "nats_url": bus.url,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -21,7 +20,7 @@ from opseer_common import sealing
 from opseer_common.database import Connection
 from opseer_common.run import Lifetime
 from opseer_common.testing.gateway import SETUP_CODE, Owner, RunningGateway
-from opseer_common.testing.listening import listening
+from opseer_common.testing.listening import free_port, listening
 from opseer_common.testing.servers import FreshBus, FreshDatabase
 from opseer_gateway import app as gateway
 from opseer_gateway.settings import Settings as GatewaySettings
@@ -97,8 +96,7 @@ async def running(
     private.write_bytes(sealing.private_document(ring))
     public.write_bytes(sealing.public_document(ring.public()))
     code.write_text(SETUP_CODE)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     async with AsyncExitStack() as stack:
         app = make_app(Simulation(7, date(2026, 11, 24), 3), KEYS)
         base = await stack.enter_async_context(listening(app))

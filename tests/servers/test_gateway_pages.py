@@ -20,7 +20,6 @@ from opseer_common.testing.pages import Browser
 from opseer_common.testing.published import Connected, publisher
 from opseer_common.testing.servers import FreshDatabase
 
-
 DESCRIPTION = Path(__file__).parents[1] / "data/stripe_guide.txt"
 
 

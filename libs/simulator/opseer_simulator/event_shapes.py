@@ -26,7 +26,7 @@ Resolve = Callable[[str], Json | None]
 
 _BASIL_ONLY = ("billing_mode", "billing_schedules", "customer_account")
 _PRICES_ONLY = (
-    *("automatic_tax", "billing_cycle_anchor_config", "cancellation_details"),
+    *("billing_cycle_anchor_config", "cancellation_details"),
     *("currency", "description", "invoice_settings", "managed_payments"),
     *("on_behalf_of", "pause_collection", "payment_settings", "test_clock"),
     "trial_settings",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
+from tests.unit.collector.intake import Intake
 
 from opseer_collector.domain.fetching import Request
-from opseer_collector.domain.records import Batch, Fetched, Window
+from opseer_collector.domain.records import Fetched, Window
 from opseer_collector.providers.session import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
 from opseer_common.sealing import Secret
@@ -27,27 +28,6 @@ PROBED = {
     *("balance_transactions", "charges", "customers", "disputes", "events"),
     *("payment_intents", "payouts", "products", "invoices", "prices", "subscriptions"),
 }
-
-
-class Intake:
-    """Keeps what is stored."""
-
-    def __init__(self) -> None:
-        """Keep nothing yet."""
-        self.batches: list[Batch] = []
-
-    async def store(self, batch: Batch) -> None:
-        """Keep a batch."""
-        self.batches.append(batch)
-
-    def began(self, currencies: frozenset[str]) -> None:
-        """Ignore the currencies."""
-
-    async def covered(self, listing: str, since: int) -> None:
-        """Ignore how far a list was read."""
-
-    async def progress(self, done: Mapping[str, int], total: int) -> None:
-        """Ignore how far the run is."""
 
 
 class Account:

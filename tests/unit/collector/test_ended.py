@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
+from tests.unit.collector.intake import Intake
 
 from opseer_collector.domain.fetching import Request
-from opseer_collector.domain.records import Batch, Fetched
+from opseer_collector.domain.records import Fetched
 from opseer_collector.providers.session import open_session
 from opseer_collector.providers.stripe.collect import StripeProvider
 from opseer_common.sealing import Secret
@@ -51,31 +51,6 @@ def deleted(shown: dict[str, Any]) -> dict[str, Any]:
         "type": "customer.subscription.deleted",
         "data": {"object": shown},
     }
-
-
-class Intake:
-    """Keeps what is stored."""
-
-    def __init__(self) -> None:
-        """Keep nothing yet."""
-        self.batches: list[Batch] = []
-
-    async def store(self, batch: Batch) -> None:
-        """Keep a batch."""
-        self.batches.append(batch)
-
-    def began(self, currencies: frozenset[str]) -> None:
-        """Ignore the currencies."""
-
-    async def covered(self, listing: str, since: int) -> None:
-        """Ignore how far a list was read."""
-
-    async def progress(self, done: Mapping[str, int], total: int) -> None:
-        """Ignore how far the run is."""
-
-    def ended(self) -> list[str]:
-        """Return the ids of the ended subscriptions that were stored."""
-        return [one.id for batch in self.batches for one in batch.ended]
 
 
 LISTS = {

@@ -42,7 +42,7 @@ async def test_readiness(
     for route in OperationRoutes({"database": probe, "bus": well}, []).routes():
         app.router.add_route(route.method, route.path, route.handle)
     async with TestClient(TestServer(app)) as client:
-        async with asyncio.timeout(2), client.get("/readyz") as answer:
+        async with asyncio.timeout(10), client.get("/readyz") as answer:
             assert answer.status == status
             parts = (await answer.json())["parts"]
         assert parts == {"database": status == 200, "bus": True}

@@ -118,6 +118,13 @@ def test_items_not_all_read_are_said(subscription: Build) -> None:
     assert worth(one, _STRIPE, _AT).reason == "QUARANTINE"
 
 
+def test_an_unknown_tax_inside_the_price_is_said(subscription: Build) -> None:
+    """It counts with the tax then, by the reason that the collector gave."""
+    one = subscription(item={"tax_missing": "INVOICES_PERMISSION"})
+    found = worth(one, _STRIPE, _AT)
+    assert (found.total, found.reason) == (1000, "INVOICES_PERMISSION")
+
+
 def test_an_unknown_discount_is_said(subscription: Build) -> None:
     """A discount of which only the id is known makes the figure incomplete."""
     one = subscription(discounts=(Discount(id="di_1", duration="unknown"),))

@@ -142,6 +142,7 @@ def test_what_is_plain(
         {"price": {"divide_by": 5}},
         {"price": {"currency": "eur"}, "currency": "usd"},
         {"item": {"inclusive_tax": "19"}},
+        {"item": {"tax_missing": "INVOICES_PERMISSION"}},
         {"item": {"discounts": (Discount("a", percent_off="25"),)}},
         {"discounts": (Discount("a", percent_off="12.5"),)},
         {"discounts": (Discount("a", amount_off=300, currency="usd"),)},

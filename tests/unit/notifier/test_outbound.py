@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from opseer_common.testing.listening import listening
+from opseer_common.testing.listening import free_port, listening
 from opseer_notifier.domain.outcome import Again, Refused, Unknown
 from opseer_notifier.senders.outbound import (
     GuardedResolver,
@@ -135,9 +135,7 @@ async def test_an_answer_is_cut(opened: Outbound, server: str) -> None:
 
 async def test_who_is_not_there_is_tried_again(opened: Outbound) -> None:
     """No connection: nothing was sent. The words don't hold the address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    outcome = await refusal(opened, f"http://127.0.0.1:{port}/secret")
+    outcome = await refusal(opened, f"http://127.0.0.1:{free_port()}/secret")
     assert isinstance(outcome, Again)
     assert "secret" not in repr(outcome)
 

@@ -61,7 +61,7 @@ async def test_prices_are_narrowed_by_interval_and_use(client: Client) -> None:
     assert price["recurring"]["usage_type"] == "metered"
     euros = (await _get(client, "/v1/prices?currency=eur"))["data"]
     assert {price["currency"] for price in euros} == {"eur"}
-    assert len(euros) == 2
+    assert len(euros) == 4
 
 
 async def test_products_are_narrowed_by_ids(client: Client) -> None:

@@ -33,20 +33,17 @@ def taxed_items(
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield each subscription that may have taxes inside, with whose rates to look for.
 
-    Those are the ids of its items, and its own for items that it has no more. Forms too
-    old to tell are looked at where others of the account are taxed automatically.
+    Those are the ids of its items, and its own for items that it has no more: the
+    oldest form has none.
     """
-    rows = list(subscriptions)
-    is_used = any(_is_on(fields) for fields in rows)
-    for fields in rows:
-        if _is_on(fields) or (is_used and "automatic_tax" not in fields):
-            items = [
-                str(line.get("id"))
-                for line in lines_of(fields)
-                if _behaves(line.get("price")) != "exclusive" and not is_metered(line)
-            ]
-            if items or "items" not in fields:
-                yield str(fields["id"]), frozenset([*items, str(fields["id"])])
+    for fields in subscriptions:
+        items = [
+            str(line.get("id"))
+            for line in lines_of(fields)
+            if _behaves(line.get("price")) != "exclusive" and not is_metered(line)
+        ]
+        if _is_on(fields) and (items or "items" not in fields):
+            yield str(fields["id"]), frozenset([*items, str(fields["id"])])
 
 
 def _is_on(fields: Mapping[str, object]) -> bool:
