@@ -10,6 +10,8 @@ from opseer_collector.providers.stripe.customer_discounts import (
 )
 from opseer_common.contracts.subscription import (
     Discount,
+    Item,
+    Price,
     Subscription,
     SubscriptionChange,
 )
@@ -90,5 +92,24 @@ def test_a_coupon_behind_its_id_is_known_from_elsewhere() -> None:
 def test_discounts_of_subscriptions_and_items_are_not_the_customers() -> None:
     """Nor is anything else."""
     assert not changes("created", {"subscription": "sub_1"})
-    assert not changes("created", {"subscription_item": "si_1"})
+    assert not changes("updated", {"subscription_item": "si_1"})
     assert not changes("created", {"customer": "cus_2"})
+
+
+def test_the_end_of_a_subscriptions_own_is_told() -> None:
+    """It may be over before anything is read: of the one that had it, with its end."""
+    (found,) = changes("deleted", {"subscription": "sub_2"}, state(), state(2))
+    assert (found.kind, found.subscription_id) == ("discount_ended", "sub_2")
+    [told] = found.after.discounts
+    assert (told.percent_off, told.start, told.end) == ("20", AT, AT + 3600)
+
+
+def test_the_end_of_an_items_own_is_told() -> None:
+    """It stands on that item, and the others have none."""
+    price = Price("price_1", "usd", "month")
+    items = (Item("si_1", price), Item("si_2", price, discounts=(FIFTH,)))
+    shown = {"subscription": "sub_1", "subscription_item": "si_1"}
+    (found,) = changes("deleted", shown, state(items=items))
+    assert [len(item.discounts) for item in found.after.items] == [1, 0]
+    assert found.after.discounts == ()
+    assert not changes("deleted", {"subscription_item": "si_9"}, state(items=items))

@@ -95,6 +95,18 @@ def test_it_moves_mrr_on_its_day(subscription: Build) -> None:
     assert second.reconciliation.difference == 0
 
 
+def test_an_end_before_the_first_collection_is_told_by_its_event(
+    subscription: Build, change: Change
+) -> None:
+    """No subscription shows it any more; the event of the discount has its terms."""
+    told = subscription(discounts=(_HALF,))
+    gone = msgspec.structs.replace(change(told, told, _END), kind="discount_ended")
+    found = _computed(subscription(), _AFTER, Stored(), gone)
+    assert (_row(found).expansion, _row(found).snapshot) == (500, 1000)
+    assert _row(found, _DAY - timedelta(days=3)).snapshot == 500
+    assert found.endings == _KEPT
+
+
 def test_it_is_kept_while_its_day_is_shown(subscription: Build) -> None:
     """Every later collection tells the same, until the day leaves the window."""
     figures = _computed(subscription(discounts=(_HALF,)), _BEFORE, Stored())

@@ -128,8 +128,9 @@ class Subscription(msgspec.Struct, frozen=True, gc=False):
 class SubscriptionChange(msgspec.Struct, frozen=True, gc=False):
     """One provider event about a subscription: its states around `at`.
 
-    `kind` is created, updated, deleted, paused or resumed, or customer_discount: then
-    `after` tells in `customer_discounts` what came or went, and is no state otherwise.
+    `kind` is created, updated, deleted, paused or resumed. Two more are no states
+    otherwise: customer_discount tells in `customer_discounts` of `after` what came or
+    went, discount_ended in `discounts` of `after` or its items what went.
     `before` is None where the provider does not say what was. `position` orders events
     of one second: lower applies first (Stripe: reversed list order, created before
     updated before deleted).

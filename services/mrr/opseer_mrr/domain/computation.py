@@ -30,7 +30,7 @@ from opseer_mrr.domain.movements import MISSED_EVENT, compute_movements
 from opseer_mrr.domain.plans import PlanRow, compute_plans
 from opseer_mrr.domain.policy import Policy, policy_from
 from opseer_mrr.domain.rates import RateTable
-from opseer_mrr.domain.recall import Endings, endings, recalled
+from opseer_mrr.domain.recall import Endings, endings, recalled, told_endings
 from opseer_mrr.domain.reconciliation import Closing, Reconciliation, reconcile
 from opseer_mrr.domain.rows import DayRow, MovementChange, Movements
 from opseer_mrr.domain.snapshot import Snapshot, compute_snapshot
@@ -157,15 +157,7 @@ def compute(inputs: Inputs) -> Figures | None:
         return Figures(only, inputs.settlement, None, SUBSCRIPTIONS_PERMISSION)
     policy = policy_of(inputs.settings)
     rates = rate_table(inputs.rates, tz)
-    ended = [msgspec.json.decode(one, type=Subscription) for one in inputs.ended]
-    changes = with_ends(
-        [msgspec.json.decode(c, type=SubscriptionChange) for c in inputs.changes],
-        ended,
-    )
-    now = int(inputs.as_of.timestamp())
-    live = [msgspec.json.decode(s, type=Subscription) for s in inputs.subscriptions]
-    live, changes = recalled(live, changes, inputs.stored.endings, now)
-    live = dated(live, changes, now)
+    live, ended, changes, kept = _states(inputs)
     under = (policy, inputs.settlement, rates)
     snapshot = compute_snapshot(live, *under, inputs.as_of, tz)
     figures = Figures(
@@ -197,7 +189,7 @@ def compute(inputs: Inputs) -> Figures | None:
     figures = replace(
         figures,
         holdings=moved.closings[today - ONE_DAY],
-        endings=endings(live, inputs.stored.endings, start),
+        endings=endings(live, kept, start),
         reconciliation=_reconciled(inputs, moved, rates),
     )
     return _with_basis(figures, paying)
@@ -299,6 +291,21 @@ def _marked(
         pending = row.reason is None or row.reason == MISSED_EVENT
         return replace(row, reason=CRON_PENDING if pending else row.reason)
     return row
+
+
+def _states(
+    inputs: Inputs,
+) -> tuple[list[Subscription], list[Subscription], list[SubscriptionChange], Endings]:
+    """Return who is live, who ended, what changed, and the discounts that ended."""
+    now = int(inputs.as_of.timestamp())
+    live = [msgspec.json.decode(s, type=Subscription) for s in inputs.subscriptions]
+    ended = [msgspec.json.decode(one, type=Subscription) for one in inputs.ended]
+    changes, kept = told_endings(
+        (msgspec.json.decode(c, type=SubscriptionChange) for c in inputs.changes),
+        inputs.stored.endings,
+    )
+    live, changes = recalled(live, with_ends(changes, ended), kept, now)
+    return dated(live, changes, now), ended, changes, kept
 
 
 def _closings(inputs: Inputs, days: DayRange) -> frozenset[date]:

@@ -1,7 +1,7 @@
-"""Discounts that were seen before they ended: a provider may drop them untold.
+"""Discounts that ended: a provider may show them nowhere any more.
 
-A coupon for some months is over on its day, event or not, and may not be shown any more
-afterwards. So what ends is kept, and given back to the states that don't show it: there
+A coupon for some months is over on its day, event or not. So what is seen with an end,
+or told of at its end, is kept, and given back to the states that don't show it: there
 it is over, and in the days before it was not.
 """
 
@@ -17,6 +17,7 @@ from opseer_common.contracts.subscription import (
     SubscriptionChange,
 )
 
+DISCOUNT_ENDED = "discount_ended"
 _replace = msgspec.structs.replace
 
 
@@ -45,6 +46,20 @@ def endings(live: Iterable[Subscription], kept: Endings, since: int) -> Endings:
         for name, own in found.items()
     }
     return {name: own for name, own in still.items() if own}
+
+
+def told_endings(
+    changes: Iterable[SubscriptionChange], kept: Endings
+) -> tuple[list[SubscriptionChange], Endings]:
+    """Return the changes of state, and what was kept with what the others tell."""
+    told: list[Subscription] = []
+    rest: list[SubscriptionChange] = []
+    for one in changes:
+        if one.kind == DISCOUNT_ENDED:
+            told.append(one.after)
+        else:
+            rest.append(one)
+    return rest, endings(told, kept, 0) if told else kept
 
 
 def _shown(state: Subscription) -> Iterable[Ending]:

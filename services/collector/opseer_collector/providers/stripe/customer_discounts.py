@@ -1,7 +1,8 @@
-"""Discounts that stand on the customer: when they came and when they went.
+"""Events of discounts: what no event of a subscription tells.
 
-They apply to subscriptions without one of their own (source: Stripe API, "Discount"),
-and no event of a subscription tells of them: the events of the discount do.
+Those on the customer apply to subscriptions without one of their own (source: Stripe
+API, "Discount"). Of those on a subscription or item, the end alone is looked at: they
+may be over before anything is read, and no list has them then.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def changes_of(
     subscriptions: Mapping[str, Sequence[Subscription]],
     coupons: Mapping[str, object],
 ) -> Iterator[SubscriptionChange]:
-    """Yield a change for each subscription that a customer's discount is about.
+    """Yield a change for each subscription that a discount is about.
 
     `subscriptions` are by customer; also what ended by then may have had what is taken
     away. Nothing for events of other kinds. Raises ShapeError.
@@ -38,20 +39,46 @@ def changes_of(
     shown = None if data is None else data.opt_node("object")
     if not source.text("type").startswith(_PREFIX) or data is None or shown is None:
         return
-    if shown.has("subscription") or shown.has("subscription_item"):
-        return
     at = source.integer("created")
     told = tuple(_discounts(source.text("type"), at, shown, data, coupons))
+    kind = "customer_discount"
+    if shown.has("subscription") or shown.has("subscription_item"):
+        if not source.text("type").endswith(".deleted"):
+            return
+        kind = "discount_ended"
     for one in subscriptions.get(shown.opt_reference("customer") or "", ()):
-        yield SubscriptionChange(
-            event_id=f"{source.text('id')}:{one.id}",
-            subscription_id=one.id,
-            at=at,
-            position=position,
-            kind="customer_discount",
-            before=None,
-            after=msgspec.structs.replace(one, customer_discounts=told),
-        )
+        after = _with_told(one, shown, told)
+        if after is not None:
+            yield SubscriptionChange(
+                event_id=f"{source.text('id')}:{one.id}",
+                subscription_id=one.id,
+                at=at,
+                position=position,
+                kind=kind,
+                before=None,
+                after=after,
+            )
+
+
+def _with_told(
+    one: Subscription, shown: Node, told: tuple[Discount, ...]
+) -> Subscription | None:
+    """Return a state with what is told where it stands, None where it is another's."""
+    on, item_on = shown.opt_text("subscription"), shown.opt_text("subscription_item")
+    if on is None and item_on is None:
+        return msgspec.structs.replace(one, customer_discounts=told)
+    if (on or one.id) != one.id:
+        return None
+    if item_on is not None and item_on not in {item.id for item in one.items}:
+        return None
+    return msgspec.structs.replace(
+        one,
+        discounts=told if item_on is None else (),
+        items=tuple(
+            msgspec.structs.replace(item, discounts=told if item.id == item_on else ())
+            for item in one.items
+        ),
+    )
 
 
 def by_customer(
