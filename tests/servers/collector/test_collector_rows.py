@@ -201,6 +201,32 @@ async def test_what_was_put_aside_marks_its_day_until_it_is_read(
     assert [row["reason"] for row in rows] == ["ARRIVES_TOMORROW"]
 
 
+@pytest.mark.parametrize("pages", [1, 2])
+async def test_one_id_with_two_bodies_is_put_aside(
+    collector: Collector, pages: int
+) -> None:
+    """On one page or on two: the days of both are not complete; the same twice is."""
+    claim = await begin(collector)
+    at = int(datetime(2026, 11, 18, 12, tzinfo=UTC).timestamp())
+    rest = (0, 900, "usd", None, "charge", "charge", "ch_1")
+    same = BalanceTransaction("txn_1", at, 900, *rest)
+    first = BalanceTransaction("txn_2", at, 900, *rest)
+    other = BalanceTransaction("txn_2", at + 86_400, 900, *rest)
+    batches = [[same, first, same, other], []]
+    if pages == 2:
+        batches = [[same, first], [same, other]]
+    for rows in batches:
+        await collector.rows.store(claim, Batch(transactions=rows))
+    await publish(collector, claim, currencies=frozenset({"usd"}))
+    found = await collector.sealed.fetch(
+        "SELECT day, reason FROM collector.revenue_daily_cache"
+        " WHERE reason = 'QUARANTINE' ORDER BY day"
+    )
+    assert [row["day"].day for row in found] == [18, 19]
+    [aside] = await collector.sealed.fetch("SELECT * FROM collector.quarantine")
+    assert (aside["object_id"], aside["path"]) == ("txn_2", "$.id")
+
+
 async def test_a_debit_that_bounced_counts_once_on_its_day(
     collector: Collector,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from opseer_collector.providers.stripe.pace import Pacer
 
@@ -79,3 +80,25 @@ async def test_who_gives_up_waiting_takes_no_turn() -> None:
     await asyncio.sleep(0)
     given_up.cancel()
     assert await duration(pacer, ["a"]) < 1.5 / 20
+
+
+async def test_a_call_that_goes_late_keeps_the_next_one_waiting() -> None:
+    """Work that comes between a turn and its call does not bring two calls together."""
+    pacer, went = Pacer(20), list[float]()
+    loop = asyncio.get_running_loop()
+
+    async def call() -> None:
+        await pacer.turn("a")
+        went.append(loop.time())
+
+    def work() -> None:
+        # The second turn is due within it: then it is given, and more work comes.
+        loop.call_later(0.06, time.sleep, 0.1)
+        time.sleep(0.08)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(call())
+        loop.call_soon(work)
+    assert went[1] - went[0] >= 0.15
+    assert went[2] - went[1] >= 1 / 20 - 0.01

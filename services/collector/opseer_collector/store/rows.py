@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from opseer_collector.domain.records import Batch
+from opseer_collector.domain.records import BalanceTransaction, Batch
 from opseer_collector.domain.work import Claim
 from opseer_collector.store.runs import fenced
 from opseer_common.database import Connection, Database
 
 _OF = "account_id, source, connection_id"
 
+_GIVEN: Final = """json_to_recordset($5::json) AS r(id text, created bigint,
+        amount bigint, fee bigint, net bigint, currency text, exchange_rate numeric,
+        category text, type text, source_id text, balance_type text)"""
+# What never changes, and yet was another in the same run.
+_CLASHING: Final = f"""
+    INSERT INTO collector.quarantine ({_OF}, fence, at, endpoint, object_id, path,
+        sha256, since, until)
+    SELECT $1, $2, $3, $4, now(), 'balance_transactions', r.id, '$.id',
+        sha256(convert_to(r::text, 'UTF8')), least(t.created, r.created),
+        greatest(t.created, r.created) + 1
+    FROM {_GIVEN}
+    JOIN collector.balance_transaction AS t
+        ON (t.account_id, t.source, t.connection_id, t.id) = ($1, $2, $3, r.id)
+    WHERE t.fence = $4 AND (t.created, t.amount_minor, t.fee_minor, t.currency,
+        t.category) IS DISTINCT FROM (r.created, r.amount, r.fee, r.currency,
+        r.category)
+    ON CONFLICT ({_OF}, endpoint, object_id) DO NOTHING
+    """  # noqa: S608 - constants
 _TRANSACTIONS: Final = f"""
     INSERT INTO collector.balance_transaction ({_OF}, fence, id, created, amount_minor,
         fee_minor, net_minor, currency, exchange_rate, category, type, source_id,
         balance_type)
-    SELECT $1, $2, $3, $4, * FROM json_to_recordset($5::json) AS r(id text,
-        created bigint, amount bigint, fee bigint, net bigint, currency text,
-        exchange_rate numeric, category text, type text, source_id text,
-        balance_type text)
+    SELECT $1, $2, $3, $4, r.* FROM {_GIVEN}
     ON CONFLICT ({_OF}, id) DO UPDATE SET fence = excluded.fence,
         created = excluded.created, amount_minor = excluded.amount_minor,
         fee_minor = excluded.fee_minor, net_minor = excluded.net_minor,
@@ -129,8 +144,10 @@ class Rows:
     async def store(self, claim: Claim, batch: Batch) -> None:
         """Store a batch. Overtaken where the claim is not ours any more."""
         async with fenced(self._database, claim, alone=False) as connection:
+            for given in _rounds(batch.transactions):
+                for statement in (_CLASHING, _TRANSACTIONS):
+                    await connection.execute(statement, *_of(claim), _json(given))
             for statement, rows in (
-                (_TRANSACTIONS, {row.id: row for row in batch.transactions}),
                 (_CHARGES, {row.id: row for row in batch.charges}),
                 (_DISPUTES, {row.id: row for row in batch.disputes}),
                 (_REFUNDS, {row.id: row for row in batch.refunds}),
@@ -194,6 +211,17 @@ async def _run(
             *more,
             *columns,
         )
+
+
+def _rounds(
+    rows: Sequence[BalanceTransaction],
+) -> Iterator[list[BalanceTransaction]]:
+    """Yield the rows so that each id is there once in a round: nearly always one."""
+    while rows:
+        first: dict[str, BalanceTransaction] = {}
+        again = [row for row in rows if first.setdefault(row.id, row) is not row]
+        yield [*first.values()]
+        rows = again
 
 
 def _unique(rows: Iterable[Any], key: Sequence[str]) -> list[Any]:

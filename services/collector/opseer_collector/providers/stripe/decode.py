@@ -18,6 +18,8 @@ from opseer_collector.domain.records import (
     Refund,
 )
 from opseer_collector.providers.attempts import path_of
+from opseer_collector.providers.stripe import repeated
+from opseer_collector.providers.stripe.plain_objects import check_shape, without_nul
 from opseer_collector.providers.stripe.shapes import ShapeError, node
 from opseer_collector.providers.stripe.words import Words
 
@@ -25,13 +27,6 @@ _CURRENCY = re.compile(r"[a-z]{3}")
 OLDEST: Final = 1_262_304_000  # 2010-01-01, before Stripe
 _DAY: Final = 86_400
 _SIGNS: Final = (("charge", 1), ("refund", -1))
-_SHAPES: Final[dict[str, tuple[type, ...]]] = {
-    "id": (str,),
-    "created": (int,),
-    "items": (dict,),
-    "lines": (dict,),
-    "previous_attributes": (dict,),
-}
 _NUL: Final = b"\\u0000"
 # Beyond any amount that Stripe takes, and sums of many still fit a bigint.
 _MOST: Final = 10**15
@@ -96,6 +91,10 @@ class _Refund(msgspec.Struct, gc=False):
     charge: _Reference = None
 
 
+_ONCE: Final[dict[type, Sequence[bytes]]] = {
+    _Transaction: repeated.TRANSACTION,
+    _Charge: repeated.CHARGE,
+}
 _NULL: Final = msgspec.Raw(b"null")
 _SEEN_CURRENCIES: Final[set[str]] = set()  # at most 26 ** 3
 _DATED: Final = msgspec.json.Decoder(_Dated)
@@ -251,8 +250,9 @@ class Reader:
         """Read an object of the key's mode as it is; it has an id."""
         try:
             decoded = msgspec.json.decode(raw)
+            repeated.check_object(bytes(raw), decoded)
             if _NUL in bytes(raw):
-                decoded = _without_nul(decoded)
+                decoded = without_nul(decoded)
             fields = node(decoded, "$")
         except RecursionError:
             raise ShapeError("$", "fewer levels") from None
@@ -289,10 +289,12 @@ def _check_page(
     body: bytes | msgspec.Raw,
     rows: Sequence[_Transaction | _Charge | _Dispute | _Refund],
 ) -> None:
-    """Refuse rows that Postgres cannot store, and an id that several rows have."""
+    """Refuse what Postgres cannot store, and an id or a key that is there twice."""
     if len({row.id for row in rows}) < len(rows):
         raise ShapeError("$.id", "an id of its own")
-    if _NUL not in bytes(body):
+    raw = bytes(body)
+    repeated.check_rows(raw, len(rows), _ONCE.get(type(rows[0]), ()))
+    if _NUL not in raw:
         return
     for row in rows:
         for name in row.__struct_fields__:
@@ -300,43 +302,6 @@ def _check_page(
             value = value.id if isinstance(value, _Identified) else value
             if isinstance(value, str) and "\0" in value:
                 raise ShapeError(f"$.{name}", "a text without NUL")
-
-
-def check_shape(value: object, path: str = "$") -> None:
-    """Refuse an object in which ids, instants or lists are none, however deep.
-
-    So who looks such an object through need not ask at each place.
-    """
-    if isinstance(value, list):
-        for number, one in enumerate(value):
-            check_shape(one, f"{path}[{number}]")
-    if not isinstance(value, dict):
-        return
-    for key, one in value.items():
-        kinds = _SHAPES.get(key)
-        if kinds is not None and one is not None and not isinstance(one, kinds):
-            raise ShapeError(f"{path}.{key}", f"a {kinds[0].__name__}")
-        if key == "items" and isinstance(one, dict):
-            _check_list(one.get("data"), f"{path}.items.data")
-        if key != "metadata":
-            check_shape(one, f"{path}.{key}")
-
-
-def _check_list(value: object, path: str) -> None:
-    rows = [] if value is None else value
-    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
-        raise ShapeError(path, "a list of objects")
-
-
-def _without_nul(value: Any) -> Any:
-    """Return a JSON value whose texts Postgres can store."""
-    if isinstance(value, str):
-        return value.replace("\0", "")
-    if isinstance(value, list):
-        return [_without_nul(one) for one in value]
-    if isinstance(value, dict):
-        return {_without_nul(key): _without_nul(one) for key, one in value.items()}
-    return value
 
 
 def _check_currency(code: str) -> None:

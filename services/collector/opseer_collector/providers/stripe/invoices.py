@@ -20,7 +20,8 @@ from opseer_collector.domain.records import Quarantined
 from opseer_collector.domain.windows import EVENTS_KEPT
 from opseer_collector.providers.attempts import PermissionMissingError, UnreadableError
 from opseer_collector.providers.stripe.client import Params, Place, StripeClient
-from opseer_collector.providers.stripe.decode import check_shape, put_aside
+from opseer_collector.providers.stripe.decode import put_aside
+from opseer_collector.providers.stripe.plain_objects import check_shape
 from opseer_collector.providers.stripe.shapes import ShapeError, node
 from opseer_collector.providers.stripe.taxes import rates_from, taxed_items
 from opseer_collector.providers.stripe.usage import (

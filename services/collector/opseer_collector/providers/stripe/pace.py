@@ -42,6 +42,7 @@ class Pacer:
         self._all = self._lane(ALL, rate)
         self._endpoints: dict[str, _Lane] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._given: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._answer_seconds: dict[str, float] = {}
 
@@ -50,10 +51,19 @@ class Pacer:
 
         Who waits for a busy endpoint takes no turn from the others.
         """
-        turn = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
         self._waiting.setdefault(endpoint, deque()).append(turn)
-        self._give_turns()
-        await turn
+        self._give_turn()
+        try:
+            await turn
+        finally:
+            if turn is self._given:
+                # A page in work may have kept the call waiting since it was given.
+                now, self._given = loop.time(), None
+                self._all.sent(now)
+                self._endpoint(endpoint).sent(now)
+                self._give_turn()
 
     def answered(self, endpoint: str, seconds: float) -> None:
         """Note how long an answer took."""
@@ -95,21 +105,21 @@ class Pacer:
         before = self._lowered_before.get(name)
         return _Lane(ceiling, ceiling if before is None else before / _REMEMBERED)
 
-    def _give_turns(self) -> None:
-        """Give every turn that is due, and come back for the next one."""
-        loop = asyncio.get_running_loop()
+    def _give_turn(self) -> None:
+        """Give the next turn as soon as it is due and the one before was taken."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while (found := self._next()) is not None:
-            at, endpoint = found
-            now = loop.time()
-            if at > now:
-                self._timer = loop.call_at(at, self._give_turns)
-                return
-            self._waiting[endpoint].popleft().set_result(None)
-            self._all.sent(now)
-            self._endpoint(endpoint).sent(now)
+        found = self._next() if self._given is None else None
+        if found is None:
+            return
+        at, endpoint = found
+        loop = asyncio.get_running_loop()
+        if at > loop.time():
+            self._timer = loop.call_at(at, self._give_turn)
+            return
+        self._given = self._waiting[endpoint].popleft()
+        self._given.set_result(None)
 
     def _next(self) -> tuple[float, str] | None:
         """Return who is next and when; None where nobody waits."""
