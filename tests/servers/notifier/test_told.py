@@ -205,6 +205,37 @@ async def test_movements_over_the_threshold_are_told(world: World) -> None:
     assert (data["currency"], data["count"]) == ("usd", 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "email", "told"),
+    [
+        ("Ada <&> Co", "ada@example.com", "Ada <&> Co"),
+        ("", "ada@example.com", "ada@example.com"),
+        (None, None, "cus_1"),
+    ],
+)
+async def test_a_movement_alert_names_the_customer(
+    world: World, name: str | None, email: str | None, told: str
+) -> None:
+    """By name, else by e-mail address, else by id."""
+    made = await world.connected()
+    await world.published.fetch(
+        "INSERT INTO collector.name (account_id, source, connection_id, kind, id, name,"
+        " email, fence) VALUES ($1, $2, $3, 'customer', 'cus_1', $4, $5, 1)",
+        *(made.account_id, made.source, made.connection_id, name, email),
+    )
+    await world.subscriber(made.account_id, "webhook", "slack", threshold=0)
+    await moved(world, made, 2)
+    await moved(world, made, 3, ("sub_1", "churned", -5_000))
+    await world.at(EIGHT)
+    [webhook, slack] = sorted(
+        world.receivers.taken, key=lambda one: one.kind != "webhook"
+    )
+    [change] = webhook.body["data"]["changes"]
+    assert change["customer"] == told
+    shown = told.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert f"{shown} · Pro &lt;&amp;&gt; · sub_1" in str(slack.body)
+
+
 async def test_every_channel_takes_a_movement_alert(world: World) -> None:
     """Twenty of a thousand are shown, names are escaped, the rest is counted."""
     made = await world.connected()

@@ -23,7 +23,8 @@ _TOLD: Final = {
 class Change(msgspec.Struct, frozen=True):
     """One subscription that moved a day by `amount` minor units of MRR.
 
-    The amount is in the channel's currency, negative where MRR fell.
+    The amount is in the channel's currency, negative where MRR fell. `customer` is a
+    name, else an e-mail address, else the id.
     """
 
     day: date
@@ -31,6 +32,7 @@ class Change(msgspec.Struct, frozen=True):
     plan: str
     category: str
     amount: int
+    customer: str = ""
 
 
 class Movement(msgspec.Struct, frozen=True):
@@ -104,6 +106,8 @@ def _row(change: Change, currency: str, locale: str) -> Line:
     return Line(
         label=label,
         value=f"{arrow} {size}",
-        note=f"{change.plan} · {change.subscription_id}",
+        note=" · ".join(
+            filter(None, (change.customer, change.plan, change.subscription_id))
+        ),
         mood="good" if mood == "good" else "bad",
     )

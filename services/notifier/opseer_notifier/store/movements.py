@@ -32,8 +32,13 @@ _NEW = """
         ON CONFLICT DO NOTHING RETURNING day, subscription_id, position)
     SELECT c.day, c.subscription_id, c.category, c.settlement_minor AS amount,
            coalesce(c.plans -> 0 ->> 'nickname', c.plans -> 0 ->> 'price_id', '')
-               AS plan
+               AS plan,
+           coalesce(nullif(n.name, ''), nullif(n.email, ''), c.customer_id, '')
+               AS customer
     FROM found JOIN mrr.v1_movement_change c USING (day, subscription_id, position)
+    LEFT JOIN collector.v1_name n
+        ON (n.account_id, n.source, n.connection_id, n.kind, n.id)
+         = (c.account_id, c.source, c.connection_id, 'customer', c.customer_id)
     WHERE c.account_id = $1 AND c.source = $2 AND c.connection_id = $3
       AND c.settlement_minor IS NOT NULL
 """
