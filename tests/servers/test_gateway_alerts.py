@@ -195,3 +195,27 @@ async def test_another_account_finds_nothing(
     assert (await gateway.call("GET", delivery, owner=owner)).status == 200
     unknown = f"/api/v1/deliveries/{uuid4()}"
     assert (await gateway.call("GET", unknown, owner=owner)).status == 404
+
+
+async def test_the_log_is_read_page_by_page(
+    gateway: RunningGateway, owner: Owner
+) -> None:
+    """Each delivery once, the newest first, to a page without a cursor."""
+    log = "/api/v1/deliveries"
+    await put(gateway, owner, {"destinations": [{"kind": "slack", "url": SLACK}]})
+    asked = []
+    for _ in range(5):
+        tested = await gateway.call("POST", f"{ALERTS}/test", owner=owner, json={})
+        asked.append(tested.json["delivery_id"])
+    found, path = [], f"{log}?limit=2"
+    while path:
+        page = (await gateway.call("GET", path, owner=owner)).json
+        found.append([one["delivery_id"] for one in page["deliveries"]])
+        rest = page["next_cursor"]
+        path = f"{log}?limit=2&cursor={rest}" if rest else ""
+    assert [len(page) for page in found] == [2, 2, 1]
+    assert [one for page in found for one in page] == asked[::-1]
+    other = await gateway.sign_up("third@example.com")
+    for cursor, who in (("none-such", owner), (uuid4(), owner), (asked[0], other)):
+        path = f"{log}?cursor={cursor}"
+        assert (await gateway.call("GET", path, owner=who)).status == 422

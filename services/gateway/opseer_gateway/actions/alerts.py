@@ -17,6 +17,7 @@ from opseer_gateway.domain.alerts import (
     DEFAULT,
     AlertChange,
     Alerts,
+    Deliveries,
     Delivery,
     Destination,
     Stored,
@@ -25,6 +26,7 @@ from opseer_gateway.domain.alerts import (
 )
 from opseer_gateway.domain.destinations import MOST, Judged, NewDestination, judge
 from opseer_gateway.domain.limits import Window
+from opseer_gateway.domain.paging import invalid_cursor
 from opseer_gateway.domain.refusals import not_found
 from opseer_gateway.domain.sealed import SealedDestination
 from opseer_gateway.domain.visitors import Visitor
@@ -55,7 +57,9 @@ class Store(Protocol):
     async def ask(  # noqa: D102
         self, of: Of, kind: Literal["test", "resend"], what: UUID, now: datetime
     ) -> UUID | None: ...
-    async def deliveries(self, of: Of, limit: int) -> tuple[Delivery, ...]: ...  # noqa: D102
+    async def deliveries(  # noqa: D102
+        self, of: Of, limit: int, after: UUID | None
+    ) -> tuple[Delivery, ...]: ...
     async def delivery(self, of: Of, delivery_id: UUID) -> Delivery | None: ...  # noqa: D102
     async def unsubscribe(self, token_hash: bytes, now: datetime) -> bool: ...  # noqa: D102
 
@@ -182,9 +186,18 @@ class AlertSettings:
             raise not_found()
         return found
 
-    async def deliveries(self, visitor: Visitor, limit: int) -> tuple[Delivery, ...]:
-        """Return the newest deliveries, the newest first."""
-        return await self._store.deliveries(await self._of(visitor), limit)
+    async def deliveries(
+        self, visitor: Visitor, limit: int, cursor: str | None = None
+    ) -> Deliveries:
+        """Return a page of deliveries. RefusedError(INVALID_CURSOR)."""
+        of = await self._of(visitor)
+        after = None if cursor is None else _last_of(cursor)
+        if after is not None and await self._store.delivery(of, after) is None:
+            raise invalid_cursor()
+        found = await self._store.deliveries(of, limit + 1, after)
+        shown = found[:limit]
+        rest = str(shown[-1].delivery_id) if len(found) > limit else None
+        return Deliveries(shown, rest)
 
     async def delivery(self, visitor: Visitor, delivery_id: UUID) -> Delivery:
         """Return one delivery. RefusedError(NOT_FOUND)."""
@@ -251,3 +264,10 @@ def _with_secrets(alerts: Alerts, made: dict[UUID, str | None]) -> Alerts:
             for one in alerts.destinations
         ),
     )
+
+
+def _last_of(cursor: str) -> UUID:
+    try:
+        return UUID(cursor)
+    except ValueError:
+        raise invalid_cursor() from None

@@ -9,7 +9,13 @@ import msgspec
 from aiohttp import web
 
 from opseer_gateway.actions.alerts import AlertSettings
-from opseer_gateway.domain.alerts import AlertChange, Alerts, Delivery, Destination
+from opseer_gateway.domain.alerts import (
+    AlertChange,
+    Alerts,
+    Deliveries,
+    Delivery,
+    Destination,
+)
 from opseer_gateway.domain.destinations import NewDestination
 from opseer_gateway.domain.paging import parse_limit
 from opseer_gateway.web.bodies import read_json
@@ -34,12 +40,6 @@ class Asked(msgspec.Struct, frozen=True):
 
     delivery_id: UUID
     delivery_ids: list[UUID]
-
-
-class Deliveries(msgspec.Struct, frozen=True):
-    """The newest deliveries, the newest first."""
-
-    deliveries: tuple[Delivery, ...]
 
 
 class AlertRoutes:
@@ -111,7 +111,7 @@ class AlertRoutes:
                 self._deliveries,
                 "List what was delivered",
                 answers=Deliveries,
-                query=("limit",),
+                query=("limit", "cursor"),
                 refuses=_PAID,
             ),
             Route(
@@ -162,7 +162,8 @@ class AlertRoutes:
     async def _deliveries(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
         limit = parse_limit(request.query.get("limit"))
-        return answer(Deliveries(await self._alerts.deliveries(visitor, limit)))
+        cursor = request.query.get("cursor")
+        return answer(await self._alerts.deliveries(visitor, limit, cursor))
 
     async def _delivery(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)

@@ -136,6 +136,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None
 
 
+class Deliveries(msgspec.Struct, frozen=True):
+    """A page of deliveries, the newest first; None where no older one is left."""
+
+    deliveries: tuple[Delivery, ...]
+    next_cursor: str | None
+
+
 def paid(visitor: Visitor) -> None:
     """Refuse alerts on the free plan. RefusedError(PLAN_REQUIRED)."""
     if visitor.plan == _FREE:

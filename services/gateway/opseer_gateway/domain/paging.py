@@ -63,8 +63,13 @@ def parse_cursor(text: str, day: date) -> Position:
             position = _position(said, day)
             if position is not None:
                 return position
-    raise RefusedError(
-        "INVALID_CURSOR", "cursor is the `next_cursor` of an answer about this day."
+    raise invalid_cursor()
+
+
+def invalid_cursor() -> RefusedError:
+    """Return the refusal of a cursor."""
+    return RefusedError(
+        "INVALID_CURSOR", "cursor is the `next_cursor` of an answer of this list."
     )
 
 

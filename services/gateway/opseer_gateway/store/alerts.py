@@ -19,7 +19,7 @@ _OPEN: Final = frozenset({"pending", "retrying"})
 _DELIVERIES: Final = """
     SELECT delivery_id, destination_id, channel, hint, kind, day, state, attempts,
            error_code, error_detail, due_at, not_before, sent_at
-    FROM notifier.v1_delivery WHERE user_id = $1
+    FROM notifier.v1_delivery d WHERE d.user_id = $1
 """
 
 
@@ -129,13 +129,20 @@ class AlertStore:
         return found
 
     async def deliveries(
-        self, of: tuple[UUID, UUID], limit: int
+        self, of: tuple[UUID, UUID], limit: int, after: UUID | None
     ) -> tuple[Delivery, ...]:
-        """Return a user's newest deliveries, the newest first."""
+        """Return a user's deliveries, the newest first, from `after` on without it."""
         async with self._database.transaction(of[0]) as connection:
             rows = await connection.fetch(
-                f"{_DELIVERIES} ORDER BY created_at DESC, delivery_id LIMIT $2",
-                *(of[1], limit),
+                f"""
+                {_DELIVERIES} AND ($3::uuid IS NULL OR EXISTS (
+                    SELECT FROM notifier.v1_delivery last
+                    WHERE last.user_id = $1 AND last.delivery_id = $3
+                      AND (last.created_at, d.delivery_id)
+                        > (d.created_at, last.delivery_id)))
+                ORDER BY d.created_at DESC, d.delivery_id LIMIT $2
+                """,
+                *(of[1], limit, after),
             )
         return tuple(_delivery(row) for row in rows)
 

@@ -160,7 +160,7 @@ class AlertPages:
             return self._doors.renderer.page(
                 request, "alert_plan", frame=frame, error=refused
             )
-        deliveries = await self._alerts.deliveries(visitor, _LOG)
+        log = await self._alerts.deliveries(visitor, _LOG)
         report = await self._reading.report(visitor.account_id, None)
         currency = await self._currency(visitor)
         return self._doors.renderer.page(
@@ -180,7 +180,7 @@ class AlertPages:
             zones=view.ZONES,
             currency=currency.upper(),
             threshold=view.threshold_text(alerts, currency),
-            lines=view.log(deliveries, alerts.timezone),
+            lines=view.log(log.deliveries, alerts.timezone),
             preview=view.preview(report, alerts),
         )
 
