@@ -16,10 +16,12 @@ from opseer_cli.credentials import Credentials
 from opseer_cli.main import commands
 from opseer_collector.store import sealing_keys
 from opseer_common import sealing
+from opseer_common.contracts.destination import SlackAddress
 from opseer_common.database import Database
 from opseer_common.errors import ConfigError
 from opseer_common.key_files import PublicFile, RingFile
-from opseer_common.sealing import SealedFor, Secret
+from opseer_common.sealing import DESTINATION, SealedFor, Secret
+from opseer_common.testing.alerts import Alerts
 from opseer_common.testing.servers import FreshDatabase
 from opseer_gateway.store import sealing_keys as gateway_keys
 
@@ -174,3 +176,45 @@ async def test_services_do_not_start_with_a_foreign_key(
     await sealing_keys.check(collector, foreign)
     await gateway.close()
     await collector.close()
+
+
+async def test_destinations_are_sealed_anew_as_well(
+    opseer: Opseer, stored: FreshDatabase, credentials: Credentials
+) -> None:
+    """To the notifier's fresh key, which its running process reads; then the old goes.
+
+    Going on with one that is done changes nothing.
+    """
+    notifier = RingFile(credentials.delivery_key)
+    gateway = await Database.connect(stored.login_url("gateway"))
+    written = Alerts(gateway, notifier.ring)
+    owner = (ACCOUNTS[0], await written.user(ACCOUNTS[0]))
+    address = SlackAddress("https://hooks.slack.com/services/T0/B0/x")
+    made = await written.destination(owner, "slack", address)
+    await gateway.close()
+    place = SealedFor(owner[0], str(made), 1, DESTINATION)
+    before = notifier.open(await sealed_destination(stored), place).reveal()
+    refused = await opseer("keys", "remove", "1", "--delivery")
+    assert "the one in use" in str(refused.exception)
+    rotated = await opseer("keys", "rotate")
+    assert rotated.exit_code == 0
+    record = await sealed_destination(stored)
+    assert sealing.key_id_of(record) == 2
+    assert notifier.open(record, place).reveal() == before
+    assert PublicFile(credentials.delivery_public).key.key_id == 2
+    assert (await opseer("keys", "rotate", "--resume")).exit_code == 0
+    assert await sealed_destination(stored) == record
+    assert (await opseer("keys", "remove", "1", "--delivery")).exit_code == 0
+    assert set(RingFile(credentials.delivery_key).ring.keys) == {2}
+
+
+async def sealed_destination(stored: FreshDatabase) -> bytes:
+    """Return the only destination's record."""
+    connection = await asyncpg.connect(stored.admin_url)
+    try:
+        found: bytes = await connection.fetchval(
+            "SELECT sealed FROM notifier.destination"
+        )
+    finally:
+        await connection.close()
+    return found

@@ -14,10 +14,11 @@ from opseer_cli import administration, backup_store, rotation, settings
 from opseer_cli.credentials import Credentials
 from opseer_cli.key_store import forget_lost, stored_keys
 from opseer_cli.layout import layout_of
+from opseer_cli.rotation import Pair, Sealed
 from opseer_cli.settings import Settings
 from opseer_common.database import Connection
 from opseer_common.errors import ConfigError
-from opseer_common.key_files import read_ring
+from opseer_common.sealing import KeyRing
 
 T = TypeVar("T")
 _console = Console(stderr=True, highlight=False)
@@ -61,6 +62,29 @@ def status() -> None:
         sys.stdout.write(line + "\n")
 
 
+def _pair(chosen: Settings) -> Pair:
+    """Return the collector's pair of files."""
+    found = _credentials(chosen)
+    vault = administration.vault(chosen)
+    return Pair(found.sealing_key, found.sealing_public, vault)
+
+
+def _delivery_pair(chosen: Settings) -> Pair | None:
+    """Return the notifier's pair of files; None where nothing is delivered."""
+    found = _credentials(chosen)
+    pair = Pair(found.delivery_key, found.delivery_public)
+    return pair if pair.private.exists() and pair.public.exists() else None
+
+
+def _rotated(pair: Pair, name: str, *, resume: bool) -> KeyRing:
+    """Return the keys with a fresh primary one, or as a rotation left them."""
+    if resume:
+        return rotation.publish(pair)
+    ring = rotation.add_key(pair)
+    _say(f"{name} {ring.primary} is made: keep a copy of {pair.private.name}")
+    return ring
+
+
 @keys.command("rotate")
 def rotate(
     *,
@@ -68,36 +92,57 @@ def rotate(
         bool, typer.Option("--resume", help="Go on with one that broke off.")
     ] = False,
 ) -> None:
-    """Make a fresh sealing key and seal every stored key to it, while Opseer runs."""
+    """Make fresh sealing keys and seal every stored key to them, while Opseer runs.
+
+    So, too, the addresses and secrets of destinations.
+    """
     chosen = settings.read()
-    credentials, vault = _credentials(chosen), administration.vault(chosen)
-    if resume:
-        ring = read_ring(credentials.sealing_key, vault)
-        rotation.publish(credentials, ring)
-    else:
-        ring = rotation.add_key(credentials, vault)
-        _say(f"sealing key {ring.primary} is made: keep a copy of sealing-key.json")
-    sealed = _on_database(
-        chosen, lambda connection: rotation.seal_anew(connection, ring)
-    )
-    _say(f"{sealed.anew} provider keys are sealed anew, {sealed.already} were already")
-    for place in sealed.unreadable:
-        _say(f"no sealing key here opens the key of {place}: connect it again")
-    if sealed.unreadable:
+    ring = _rotated(_pair(chosen), "sealing key", resume=resume)
+    delivery = _delivery_pair(chosen)
+    others = None
+    if delivery is not None:
+        others = _rotated(delivery, "delivery key", resume=resume)
+
+    async def work(connection: Connection) -> tuple[Sealed, Sealed | None]:
+        sealed = await rotation.seal_anew(connection, ring)
+        if others is None:
+            return sealed, None
+        return sealed, await rotation.seal_destinations_anew(connection, others)
+
+    provider_keys, destinations = _on_database(chosen, work)
+    well = _told(provider_keys, "provider keys", "the key of {}: connect it again")
+    if destinations is not None:
+        what = "the destination {}: add it again"
+        well = _told(destinations, "destinations", what) and well
+    if not well:
         raise typer.Exit(1)
 
 
+def _told(sealed: Sealed, name: str, what: str) -> bool:
+    """Say how it went; return whether each record was opened."""
+    _say(f"{sealed.anew} {name} are sealed anew, {sealed.already} were already")
+    for place in sealed.unreadable:
+        _say(f"no sealing key here opens {what.format(place)}")
+    return not sealed.unreadable
+
+
 @keys.command("remove")
-def remove(key_id: Annotated[int, typer.Argument(help="See keys status.")]) -> None:
+def remove(
+    key_id: Annotated[int, typer.Argument(help="See keys status.")],
+    *,
+    delivery: Annotated[
+        bool, typer.Option("--delivery", help="The notifier's key of that number.")
+    ] = False,
+) -> None:
     """Delete an old sealing key that no stored key needs. Backups may still need it."""
     chosen = settings.read()
-    credentials, vault = _credentials(chosen), administration.vault(chosen)
-
-    async def work(connection: Connection) -> None:
-        await rotation.remove_key(connection, credentials, vault, key_id)
-
-    _on_database(chosen, work)
-    _say(f"sealing key {key_id} is gone; backups sealed to it don't open any more")
+    pair = _delivery_pair(chosen) if delivery else _pair(chosen)
+    if pair is None:
+        raise ConfigError("there is no delivery key here")
+    take_out = rotation.remove_delivery_key if delivery else rotation.remove_key
+    _on_database(chosen, lambda connection: take_out(connection, pair, key_id))
+    name = "delivery key" if delivery else "sealing key"
+    _say(f"{name} {key_id} is gone; backups sealed to it don't open any more")
 
 
 @keys.command("wrap")

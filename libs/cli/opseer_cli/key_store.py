@@ -110,6 +110,39 @@ async def replace(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SealedDestination:
+    """Where a report goes, sealed to the notifier."""
+
+    account_id: UUID
+    destination_id: UUID
+    sealed: bytes
+
+
+async def destinations(connection: Connection) -> list[SealedDestination]:
+    """Return every destination."""
+    rows = await connection.fetch(
+        """
+        SELECT account_id, destination_id, sealed FROM notifier.destination
+        ORDER BY account_id, destination_id
+        """
+    )
+    return [SealedDestination(**dict(row)) for row in rows]
+
+
+async def replace_destination(
+    connection: Connection, one: SealedDestination, record: bytes
+) -> None:
+    """Put a record in place of the one that was read; another one stays."""
+    await connection.execute(
+        """
+        UPDATE notifier.destination SET sealed = $4
+        WHERE (account_id, destination_id, sealed) = ($1, $2, $3)
+        """,
+        *(one.account_id, one.destination_id, one.sealed, record),
+    )
+
+
 async def note(connection: Connection, key: PublicKey) -> None:
     """Tell the database of a sealing key."""
     await connection.execute(
