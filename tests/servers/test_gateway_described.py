@@ -75,6 +75,13 @@ async def test_every_code_is_explained(shared_gateway: RunningGateway) -> None:
     assert [code for code in sorted(codes) if f"`{code}`" not in explained] == []
 
 
+async def test_schemas_have_plain_names(shared_gateway: RunningGateway) -> None:
+    """Two that are called the same would be told apart by the names of modules."""
+    document = (await shared_gateway.call("GET", "/api/v1/openapi.json")).json
+    names = document["components"]["schemas"].keys()
+    assert [name for name in names if "." in name] == []
+
+
 async def test_nothing_is_open_but_what_is_said_to_be(
     shared_gateway: RunningGateway,
 ) -> None:

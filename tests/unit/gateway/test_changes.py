@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from opseer_common.errors import RefusedError
-from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.changes import SettingsChange
 from opseer_gateway.domain.integrations import Policy, Preset
 from opseer_gateway.web.bodies import fit
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def test_what_is_not_known_is_refused(body: dict[str, Any], code: str) -> None:
     """Rule: an unknown zone, currency or policy, however written, has one code."""
     with pytest.raises(RefusedError) as caught:
-        fit(body, Change).check()
+        fit(body, SettingsChange).check()
     assert caught.value.code == code
 
 
@@ -41,6 +41,6 @@ def test_every_preset_can_be_chosen(connect: Connect, preset: Preset) -> None:
     connection = connect().connection
     assert connection is not None
     for written in (preset, {"preset": preset}, {"preset": preset, "version": 1}):
-        change = fit({"policy": written}, Change)
+        change = fit({"policy": written}, SettingsChange)
         change.check()
         assert change.apply_to(connection).policy == Policy(preset, 1)

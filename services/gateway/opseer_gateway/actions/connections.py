@@ -13,7 +13,7 @@ from opseer_common.demo_account import DEMO_KEYS
 from opseer_common.errors import RefusedError
 from opseer_common.sealing import SealedFor, Secret
 from opseer_gateway.domain import keys
-from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.changes import SettingsChange
 from opseer_gateway.domain.channel import Accepted
 from opseer_gateway.domain.integrations import (
     SOURCE_NAMES,
@@ -47,7 +47,7 @@ class Store(Protocol):
         self, account_id: UUID, source: Source, now: datetime
     ) -> UUID: ...
     async def change(  # noqa: D102
-        self, account_id: UUID, source: Source, change: Change, now: datetime
+        self, account_id: UUID, source: Source, change: SettingsChange, now: datetime
     ) -> UUID: ...
 
 
@@ -173,10 +173,12 @@ class Connections:
         """Fetch the 90 days again; return the run. RefusedError(NOT_CONNECTED)."""
         return await self._store.refresh(visitor.account_id, source, self._clock())
 
-    async def change(self, visitor: Visitor, source: Source, change: Change) -> UUID:
+    async def change(
+        self, visitor: Visitor, source: Source, change: SettingsChange
+    ) -> UUID:
         """Change settings; return the run that computes the figures anew.
 
-        RefusedError: OWNER_REQUIRED, what `Change` raises, NOT_CONNECTED.
+        RefusedError: OWNER_REQUIRED, what `SettingsChange` raises, NOT_CONNECTED.
         """
         owner_only(visitor)
         change.check()

@@ -13,7 +13,7 @@ from aiohttp import web
 from opseer_common.contracts import Source
 from opseer_gateway.actions.connections import Connections
 from opseer_gateway.actions.reading import Reading
-from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.changes import SettingsChange
 from opseer_gateway.domain.integrations import SOURCES, Integration
 from opseer_gateway.domain.refusals import WaitError, not_found
 from opseer_gateway.web.bodies import read_json
@@ -108,7 +108,7 @@ class IntegrationRoutes:
                 _PATH,
                 self._change,
                 "Change zone, settlement currency or policy",
-                takes=Change,
+                takes=SettingsChange,
                 answers=RunAnswer,
                 status=202,
                 refuses=(
@@ -180,7 +180,7 @@ class IntegrationRoutes:
     async def _change(self, request: web.Request) -> web.Response:
         visitor = await self._sessions.visitor(request)
         source = source_of(request)
-        change = await read_json(request, Change)
+        change = await read_json(request, SettingsChange)
         run_id = await self._connections.change(visitor, source, change)
         return answer(RunAnswer(run_id), 202)
 

@@ -29,7 +29,7 @@ class PolicyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int = _VERSION
 
 
-class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SettingsChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What should change; what is left out stays.
 
     `settlement_currency` null means the one that the provider settles in. `policy`

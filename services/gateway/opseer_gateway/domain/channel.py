@@ -23,7 +23,7 @@ _OLDER_CHARTS: Final = "charts_v2"
 _MOST_PROJECTS: Final = 50
 
 
-class Project(msgspec.Struct, frozen=True):
+class ProviderProject(msgspec.Struct, frozen=True):
     """A project or organization that a key sees."""
 
     id: str
@@ -34,13 +34,13 @@ class Accepted(msgspec.Struct, frozen=True):
     """A key that the provider takes: where it works, and what it sees."""
 
     environment: Environment
-    projects: tuple[Project, ...] = ()
+    projects: tuple[ProviderProject, ...] = ()
 
 
 class ChannelSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is kept of a channel. `chosen` are ids of projects to sum, None all."""
 
-    projects: tuple[Project, ...] = ()
+    projects: tuple[ProviderProject, ...] = ()
     chosen: tuple[str, ...] | None = None
     excluded_stores: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ class ChannelSettings(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
-class ProjectRow(msgspec.Struct, frozen=True):
+class ProviderProjectRow(msgspec.Struct, frozen=True):
     """A project of a connection, and whether its figures are in the sum."""
 
     id: str
@@ -91,10 +91,10 @@ class Notice(msgspec.Struct, frozen=True):
     detail: str
 
 
-def project_rows(settings: ChannelSettings) -> tuple[ProjectRow, ...]:
+def project_rows(settings: ChannelSettings) -> tuple[ProviderProjectRow, ...]:
     """Return every project and whether it is included."""
     return tuple(
-        ProjectRow(
+        ProviderProjectRow(
             project.id,
             project.name,
             settings.chosen is None or project.id in settings.chosen,

@@ -20,7 +20,7 @@ from opseer_common.errors import RefusedError
 from opseer_gateway.domain.channel import (
     ChannelSettings,
     Notice,
-    ProjectRow,
+    ProviderProjectRow,
     notices,
     project_rows,
 )
@@ -133,7 +133,7 @@ class Integration(msgspec.Struct, frozen=True, omit_defaults=True):
     permissions: dict[str, str]
     progress: Progress | None
     run_id: UUID | None
-    projects: tuple[ProjectRow, ...] = ()
+    projects: tuple[ProviderProjectRow, ...] = ()
     excluded_stores: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 

@@ -15,7 +15,7 @@ import msgspec
 from opseer_common.clock import Clock
 from opseer_common.errors import RefusedError
 from opseer_common.sealing import Secret
-from opseer_gateway.domain.channel import Accepted, Project
+from opseer_gateway.domain.channel import Accepted, ProviderProject
 from opseer_gateway.domain.integrations import Environment
 from opseer_gateway.providers.asking import (
     FORBIDDEN,
@@ -30,7 +30,7 @@ _PAGE: Final = "100"
 
 
 class _Organizations(msgspec.Struct):
-    items: list[Project]
+    items: list[ProviderProject]
 
 
 class PolarProvider:
@@ -108,7 +108,9 @@ class PolarProvider:
             raise unavailable(f"Polar answered with status {status}.")
         return True
 
-    async def _organizations(self, base: str, key: Secret) -> tuple[Project, ...]:
+    async def _organizations(
+        self, base: str, key: Secret
+    ) -> tuple[ProviderProject, ...]:
         """Return what the token sees; nothing where it may not read them."""
         url = f"{base}/v1/organizations/"
         status, body = await ask(self._session, url, key, [("limit", _PAGE)])

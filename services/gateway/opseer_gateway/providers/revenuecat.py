@@ -10,7 +10,7 @@ import msgspec
 
 from opseer_common.errors import RefusedError
 from opseer_common.sealing import Secret
-from opseer_gateway.domain.channel import Accepted, Project
+from opseer_gateway.domain.channel import Accepted, ProviderProject
 from opseer_gateway.providers.asking import (
     FORBIDDEN,
     OK,
@@ -24,7 +24,7 @@ _PAGE: Final = "20"
 
 
 class _Projects(msgspec.Struct):
-    items: list[Project]
+    items: list[ProviderProject]
     next_page: str | None = None
 
 
@@ -64,9 +64,9 @@ class RevenueCatProvider:
             )
         return Accepted("demo" if demo else "live", tuple(projects))
 
-    async def _projects(self, url: str, key: Secret) -> list[Project]:
+    async def _projects(self, url: str, key: Secret) -> list[ProviderProject]:
         """Read every page."""
-        found: list[Project] = []
+        found: list[ProviderProject] = []
         params = [("limit", _PAGE)]
         while True:
             status, body = await ask(self._session, url, key, params)

@@ -22,7 +22,7 @@ from opseer_common.contracts import (
 from opseer_common.database import Connection as Transaction
 from opseer_common.database import Database
 from opseer_common.errors import RefusedError
-from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.changes import SettingsChange
 from opseer_gateway.domain.channel import Accepted, ChannelSettings
 from opseer_gateway.domain.integrations import Connection, Environment, Policy
 from opseer_gateway.domain.keys import FittingKey
@@ -175,7 +175,7 @@ class ConnectionStore:
             return run_id
 
     async def change(
-        self, account_id: UUID, source: Source, change: Change, now: datetime
+        self, account_id: UUID, source: Source, change: SettingsChange, now: datetime
     ) -> UUID:
         """Change settings and ask for figures anew; return that run.
 

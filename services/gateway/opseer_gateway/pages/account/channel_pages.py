@@ -16,7 +16,7 @@ from opseer_common.contracts.daily_report import DailyReport
 from opseer_common.errors import RefusedError
 from opseer_gateway.actions.connections import Connections
 from opseer_gateway.actions.reading import Reading
-from opseer_gateway.domain.changes import Change
+from opseer_gateway.domain.changes import SettingsChange
 from opseer_gateway.domain.channel import STORES
 from opseer_gateway.domain.figures import Mrr
 from opseer_gateway.domain.integrations import SOURCES, Integration
@@ -96,7 +96,12 @@ class ChannelPages:
             ("POST", f"{one}/connect", self._connect, "Connect with a key"),
             ("POST", f"{one}/demo", self._demo, "Look around with demo data"),
             ("POST", f"{one}/refresh", self._refresh, "Fetch the 90 days again"),
-            ("POST", f"{one}/settings", self._change, "Change zone, currency, rules"),
+            (
+                "POST",
+                f"{one}/settings",
+                self._change,
+                "Change zone, currency, rules",
+            ),
             ("GET", f"{one}/disconnect", self._ask, "Ask before disconnecting"),
             ("POST", f"{one}/disconnect", self._disconnect, "Disconnect"),
         ]
@@ -243,13 +248,13 @@ def _advice(source: Source, error: RefusedError | None) -> str:
     return ""
 
 
-def _change_of(fields: Mapping[str, str], row: Integration) -> Change | None:
+def _change_of(fields: Mapping[str, str], row: Integration) -> SettingsChange | None:
     """Return what a form of settings changes; None where it is as it was."""
     zone = fields.get("timezone", "").strip()
     currency = fields.get("settlement_currency", "").strip().lower()
     preset = fields.get("policy", "")
     policy = row.policy.preset if row.policy else ""
-    change = Change(
+    change = SettingsChange(
         timezone=zone if zone and zone != row.timezone else msgspec.UNSET,
         settlement_currency=(
             # An emptied field asks for the currency that the provider settles in.
@@ -263,7 +268,7 @@ def _change_of(fields: Mapping[str, str], row: Integration) -> Change | None:
     change = msgspec.structs.replace(
         change, **_chosen_projects(fields, row), **_chosen_stores(fields, row)
     )
-    return None if change == Change() else change
+    return None if change == SettingsChange() else change
 
 
 def _chosen_projects(
