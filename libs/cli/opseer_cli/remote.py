@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -42,10 +42,20 @@ Token = Annotated[
 ]
 
 
+def report_day(text: str) -> date | None:
+    """Read a day; None for yesterday, which the gateway knows. typer.BadParameter."""
+    if text == "yesterday":
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise typer.BadParameter("--date is YYYY-MM-DD or yesterday") from None
+
+
 def report(
-    date: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: yesterday.")
-    ] = None,
+    day: Annotated[
+        str, typer.Option("--date", metavar="DAY", help="YYYY-MM-DD or yesterday.")
+    ] = "yesterday",
     form: Annotated[Form, typer.Option("--format")] = "text",
     url: Url = None,
     token: Token = None,
@@ -53,8 +63,7 @@ def report(
     """Print the daily report."""
 
     async def ask(api: Gateway) -> None:
-        day = date.date() if date else None
-        text = await api.report(day, form)
+        text = await api.report(report_day(day), form)
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
     _call(ask, url, token)
