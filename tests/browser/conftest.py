@@ -5,6 +5,7 @@ Skipped where no Chromium is. `--images FOLDER` keeps the pictures of the README
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -12,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,15 +24,18 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     Page,
+    StorageState,
     expect,
     sync_playwright,
 )
 
+from opseer_cli.embedded_postgres import EmbeddedPostgres
 from opseer_cli.layout import Layout, layout_of
 from opseer_cli.processes import end_orphans
 from opseer_common.testing.listening import free_port
@@ -48,6 +53,12 @@ _ARGUMENTS = (
     *("--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--hide-scrollbars"),
 )
+_AXE: Final = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
+_FOUND = """
+async (rules) => (await axe.run(document, {...rules, resultTypes: ["violations"]}))
+  .violations
+  .map(one => `${one.id}: ${one.nodes.map(node => node.target.join(" ")).join(", ")}`)
+"""
 _WATCH = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -74,9 +85,10 @@ def pytest_collection_modifyitems(
 
 @dataclass(frozen=True)
 class System:
-    """A running Opseer whose sign-up is open."""
+    """A running Opseer whose sign-up is open; `database` is the administrator's URL."""
 
     url: str
+    database: str = field(repr=False)
 
     def call(self, method: str, path: str, body: object = None, token: str = "") -> Any:
         """Send one JSON request and return the JSON of its answer."""
@@ -97,6 +109,20 @@ class System:
         email = f"{uuid4().hex[:8]}@example.com"
         body = {"setup_code": SETUP_CODE, "email": email, "password": PASSWORD}
         return Person(self, email, self.call("POST", "/api/v1/setup", body)["token"])
+
+    def execute(self, statement: str, *values: object) -> None:
+        """Run one statement as the database's administrator."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.database)
+            try:
+                await connection.execute(statement, *values)
+            finally:
+                await connection.close()
+
+        # The browser's driver has the event loop of this thread.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, run()).result()
 
 
 @dataclass(frozen=True)
@@ -129,7 +155,10 @@ def system() -> Iterator[System]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, layout.root)
         provider = _simulator(layout, stack)
-        yield System(_opseer(layout, provider, stack))
+        url = _opseer(layout, provider, stack)
+        database = EmbeddedPostgres(layout)
+        database.attach()
+        yield System(url, database.url)
     end_orphans(layout.run, print)
 
 
@@ -222,12 +251,32 @@ class Visit:
         found: list[str] = self.page.evaluate("window.__violations || []")
         return found
 
+    def too_wide(self) -> list[str]:
+        """Say where a page has to be scrolled sideways."""
+        wide = self.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+        return [f"{wide} px too wide"] if wide > 0 else []
+
+    def shut_out(self, rules: Mapping[str, object]) -> list[str]:
+        """Return what axe finds, grave or not; `rules` are options of its run."""
+        assert _AXE.exists(), "no axe-core: make install builds the front end"
+        self.page.evaluate(_AXE.read_text("utf-8"))
+        found: list[str] = self.page.evaluate(_FOUND, rules)
+        return found
+
 
 Open = Callable[..., Visit]
 
 
+@pytest.fixture(scope="session")
+def signed_in() -> dict[str, StorageState]:
+    """Return what the browser holds of each person that signed in, by email."""
+    return {}
+
+
 @pytest.fixture
-def open_window(browser: Browser, system: System) -> Iterator[Open]:
+def open_window(
+    browser: Browser, system: System, signed_in: dict[str, StorageState]
+) -> Iterator[Open]:
     """Return what opens windows: `open_window(person, width=390, dark=True)`."""
     contexts: list[BrowserContext] = []
 
@@ -244,6 +293,7 @@ def open_window(browser: Browser, system: System) -> Iterator[Open]:
             color_scheme="dark" if dark else "light",
             java_script_enabled=script,
             reduced_motion="reduce",
+            storage_state=signed_in.get(person.email) if person else None,
         )
         contexts.append(context)
         context.add_init_script(_WATCH)
@@ -256,12 +306,13 @@ def open_window(browser: Browser, system: System) -> Iterator[Open]:
                 visit.complaints.append(said.text) if said.type == "error" else None
             ),
         )
-        if person is not None:
+        if person is not None and person.email not in signed_in:
             visit.go("/login")
             visit.page.fill("#email", person.email)
             visit.page.fill("#password", PASSWORD)
             visit.page.click("main button")
             visit.page.wait_for_url("**/dashboard")
+            signed_in[person.email] = context.storage_state()
         return visit
 
     yield opened

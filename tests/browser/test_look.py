@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Page, expect
 
-AXE: Final = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 PAGES: Final = {
     "overview": "/dashboard",
     "dashboard": "/dashboard/revenue/stripe",
@@ -31,11 +29,6 @@ JUDGED: Final[dict[str, dict[str, Any]]] = {
     "light": {},
     "dark": {"runOnly": ["color-contrast"]},
 }
-_FOUND = """
-async (rules) => (await axe.run(document, {...rules, resultTypes: ["violations"]}))
-  .violations
-  .map(one => `${one.id}: ${one.nodes.map(node => node.target.join(" ")).join(", ")}`)
-"""
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -50,7 +43,7 @@ def test_pages_look_right(open_window: Any, demo: Any, keep: Any, look: str) -> 
         page.wait_for_timeout(150)
         if name in KEPT:
             keep(page, f"{name}-{look}")
-        found[name] = [*_too_wide(page), *visit.violations(), *_shut_out(page, look)]
+        found[name] = _faults(visit, look)
     assert {name: said for name, said in found.items() if said} == {}
     assert visit.complaints == []
 
@@ -62,9 +55,7 @@ def test_doors_look_right(open_window: Any, look: str) -> None:
     visit = open_window(width=width, dark=dark)
     for path in ("/setup", "/login", "/unsubscribe"):
         visit.go(path)
-        page: Page = visit.page
-        said = [*_too_wide(page), *visit.violations(), *_shut_out(page, look)]
-        assert said == [], path
+        assert _faults(visit, look) == [], path
 
 
 @pytest.mark.parametrize("chart", ["trend", "waterfall", "revenue"])
@@ -92,17 +83,7 @@ def _a_day(visit: Any) -> str:
     return found.group(1)
 
 
-def _too_wide(page: Page) -> list[str]:
-    """Say where a page has to be scrolled sideways."""
-    wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
-    return [f"{wide} px too wide"] if wide > 0 else []
-
-
-def _shut_out(page: Page, look: str) -> list[str]:
-    """Return what axe finds, grave or not."""
-    if look not in JUDGED:
-        return []
-    assert AXE.exists(), "no axe-core: make install builds the front end"
-    page.evaluate(AXE.read_text("utf-8"))
-    found: list[str] = page.evaluate(_FOUND, JUDGED[look])
-    return found
+def _faults(visit: Any, look: str) -> list[str]:
+    """Return what is wrong with the page that is open."""
+    judged = visit.shut_out(JUDGED[look]) if look in JUDGED else []
+    return [*visit.too_wide(), *visit.violations(), *judged]

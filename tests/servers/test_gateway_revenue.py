@@ -133,6 +133,34 @@ async def test_every_figure_says_how_it_is_computed(
     assert page.count(">As of ") >= 6
 
 
+async def test_active_subscriptions_are_compared_from_the_first_day_on(
+    shared_gateway: RunningGateway, world: Publisher, connected: Connected, session: Any
+) -> None:
+    """One snapshot was taken; the days before it follow from the movements."""
+    of, today = (connected.account_id, connected.connection_id), utc_now().date()
+    await world.fetch(
+        """
+        INSERT INTO mrr.snapshot (account_id, source, connection_id, day, currency,
+            mrr_minor, active_subscriptions, policy, policy_version, timezone,
+            complete, as_of)
+        VALUES ($1, 'stripe', $2, $3, 'usd', 5000, 40, '{}', 1, 'UTC', true, now())
+        """,
+        *(*of, today),
+    )
+    await world.fetch(
+        """
+        INSERT INTO mrr.day_basis
+        SELECT $1, 'stripe', $2, $3::date - n, '{}', 'UTC', 9, 0, 0, 38 - n, 0, 0
+        FROM generate_series(0, 7) n
+        """,
+        *(*of, today),
+    )
+    page = (await see(shared_gateway, session, PAGE)).text
+    card = page[page.index('popovertarget="how-active"') :]
+    assert "▲ 3" in card[:1500]  # 40 against 37
+    assert "7-day average 34" in card[:1500]  # of 37 down to 31
+
+
 async def test_search_by_customer(
     shared_gateway: RunningGateway, connected: Connected, session: Any
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from opseer_common.days import DayRange
 from opseer_gateway.actions.board import Board
 from opseer_gateway.domain import figures, metrics, plans
-from opseer_gateway.domain.board import SnapshotDay
+from opseer_gateway.domain.board import ActiveDay
 from opseer_gateway.domain.figures import DailyRow, MovementRow, Mrr
 from opseer_gateway.domain.integrations import LastError, Progress, describe
 from opseer_gateway.domain.metrics import StoredRange
@@ -74,7 +74,7 @@ def make_board(connect: Connect) -> MakeBoard:
             ),
             daily=figures.daily_revenue(known, days, daily, NOW),
             movements=figures.movements(known, days, moved, "usd", NOW),
-            snapshots=(SnapshotDay(ago(1), 19_900, 39),),
+            active=(ActiveDay(ago(1), 39),),
             plans=plans.plans_of(known, None, (), {}),
             metrics=metrics.metrics(
                 known, DayRange(ago(29), ago(1)), "subscription", StoredRange()

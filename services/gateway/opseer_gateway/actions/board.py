@@ -14,7 +14,7 @@ from opseer_common.contracts import Source
 from opseer_common.days import ONE_DAY, DayRange, day_of, last_days, zone
 from opseer_gateway.actions.details import DetailReader
 from opseer_gateway.domain import customers, figures, metrics, plans
-from opseer_gateway.domain.board import WEEK, SnapshotDay
+from opseer_gateway.domain.board import WEEK, ActiveDay
 from opseer_gateway.domain.customers import (
     CustomerHistory,
     Found,
@@ -53,9 +53,9 @@ class BoardReader(DetailReader, Protocol):
     async def bases(  # noqa: D102
         self, source: Source, connection_id: UUID, days: DayRange
     ) -> list[StoredBasis]: ...
-    async def snapshots(  # noqa: D102
+    async def active(  # noqa: D102
         self, source: Source, connection_id: UUID, since: date
-    ) -> list[SnapshotDay]: ...
+    ) -> list[ActiveDay]: ...
     async def customers(  # noqa: D102
         self, source: Source, connection_id: UUID, text: str
     ) -> list[Found]: ...
@@ -79,7 +79,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     mrr: Mrr
     daily: DailyRevenue
     movements: Movements
-    snapshots: tuple[SnapshotDay, ...]
+    active: tuple[ActiveDay, ...]
     """Those of the last seven days and today, where they were taken."""
     plans: Plans
     metrics: Metrics
@@ -166,7 +166,7 @@ async def _figures(reader: BoardReader, known: Known, today: date) -> Figures:
             mrr=figures.mrr(known, None),
             daily=figures.daily_revenue(known, days, (), None),
             movements=figures.movements(known, days, (), None, None),
-            snapshots=(),
+            active=(),
             plans=plans.plans_of(known, None, (), {}),
             metrics=metrics.metrics(known, rated, "subscription", StoredRange()),
         )
@@ -177,12 +177,12 @@ async def _figures(reader: BoardReader, known: Known, today: date) -> Figures:
     names = await reader.names(*of, products)
     moved = await reader.movements(*of, days, "subscription")
     bases = await reader.bases(*of, rated)
-    recent = await reader.snapshots(*of, today - timedelta(days=WEEK))
+    recent = await reader.active(*of, today - timedelta(days=WEEK))
     return Figures(
         mrr=figures.mrr(known, snapshot),
         daily=figures.daily_revenue(known, days, *await reader.daily(*of, days)),
         movements=figures.movements(known, days, *moved),
-        snapshots=tuple(recent),
+        active=tuple(recent),
         plans=plans.plans_of(known, snapshot, stored, names),
         metrics=metrics.metrics(
             known, rated, "subscription", _range(rated, moved, bases)

@@ -25,12 +25,11 @@ REVENUE_FIELDS: Final = (
 MOVEMENT_FIELDS: Final = ("new", "expansion", "contraction", "churned", "net")
 
 
-class SnapshotDay(msgspec.Struct, frozen=True):
-    """The MRR snapshot of a day, as it was taken."""
+class ActiveDay(msgspec.Struct, frozen=True):
+    """How many subscriptions were active at the end of a day."""
 
     date: date
-    mrr: int | None
-    active_subscriptions: int | None
+    subscriptions: int | None
 
 
 class RevenueTotals(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Reading what the revenue page adds: snapshots of the last days, and customers."""
+"""Reading what the revenue page adds: who was active of late, and customers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 from typing_extensions import override
 
 from opseer_common.contracts import Source
-from opseer_gateway.domain.board import SnapshotDay
+from opseer_gateway.domain.board import ActiveDay
 from opseer_gateway.domain.customers import Found, FoundChange, FoundEntry
 from opseer_gateway.store.details import DetailReader, DetailStore
 
@@ -22,18 +22,27 @@ _PER_CUSTOMER = 10
 class BoardReader(DetailReader):
     """Reads for the revenue page. Only the current connection's rows."""
 
-    async def snapshots(
+    async def active(
         self, source: Source, connection_id: UUID, since: date
-    ) -> list[SnapshotDay]:
-        """Return the stored snapshots from `since` on, ascending."""
+    ) -> list[ActiveDay]:
+        """Return how many subscriptions were active from `since` on, ascending.
+
+        As a snapshot has it, else as it follows from the movements.
+        """
         rows = await self._transaction.fetch(
             f"""
-            SELECT day AS date, mrr_minor AS mrr, active_subscriptions
-            FROM mrr.v1_snapshot WHERE {_OF} AND day >= $4 ORDER BY day
+            SELECT day AS date,
+                   coalesce(taken.active_subscriptions, counted.subscriptions)
+                       AS subscriptions
+            FROM (SELECT day, active_subscriptions FROM mrr.v1_snapshot
+                  WHERE {_OF} AND day >= $4) taken
+            FULL JOIN (SELECT day, subscriptions FROM mrr.v1_day_basis
+                       WHERE {_OF} AND day >= $4) counted USING (day)
+            ORDER BY day
             """,  # noqa: S608 - a constant
             *(self._account_id, source, connection_id, since),
         )
-        return [SnapshotDay(**dict(row)) for row in rows]
+        return [ActiveDay(**dict(row)) for row in rows]
 
     async def customers(
         self, source: Source, connection_id: UUID, text: str

@@ -76,7 +76,7 @@ def exact_worth(
         currency=subscription.currency,
         licensed=licensed,
         usage=total - licensed,
-        reason=_reason(subscription, at),
+        reason=_reason(subscription, policy, at),
     )
 
 
@@ -299,7 +299,7 @@ def _without_tax(amount: Fraction, item: Item) -> Fraction:
     return amount * Fraction(_HUNDRED, _HUNDRED + tax) if tax else amount
 
 
-def _reason(subscription: Subscription, at: int) -> str | None:
+def _reason(subscription: Subscription, policy: Policy, at: int) -> str | None:
     """Return why the worth is not wholly known, None where it is."""
     if not subscription.items_complete:
         return NO_ITEMS
@@ -307,13 +307,26 @@ def _reason(subscription: Subscription, at: int) -> str | None:
         metered = item.price.usage_type == "metered"
         if not metered and not _is_priced(item.price, subscription.currency):
             return NO_PRICE
-    listed = [*applied(subscription, at)]
-    for item in subscription.items:
-        listed.extend(item.discounts)
-    if any(discount.duration == "unknown" for discount in listed):
+    if _has_unknown_coupon(subscription, policy, at):
         return NO_COUPON
     return next(
         (item.tax_missing for item in subscription.items if item.tax_missing), None
+    )
+
+
+def _has_unknown_coupon(subscription: Subscription, policy: Policy, at: int) -> bool:
+    """Tell whether what a coupon takes off is not told.
+
+    One of the subscription's own has an amount in its currency, or Stripe would not
+    have put it there: where another currency's is shown, that one is hidden (source:
+    Stripe API, coupon "currency_options"). A customer's does not apply then.
+    """
+    own = [one for item in subscription.items for one in item.discounts]
+    listed = [*applied(subscription, at), *own]
+    return any(one.duration == "unknown" for one in listed) or any(
+        one.amount_off is not None and one.currency != subscription.currency
+        for one in (*subscription.discounts, *own)
+        if in_force(one, policy, at)
     )
 
 

@@ -146,18 +146,26 @@ def _coupon(source: Node) -> Node | None:
     return None
 
 
-def discount_from(source: Node) -> Discount:
-    """Return a discount object; of unknown duration where its coupon is only an id."""
+def discount_from(source: Node, wanted: str | None = None) -> Discount:
+    """Return a discount object; of unknown duration where its coupon is only an id.
+
+    An amount off is the one that the coupon has for the currency `wanted`, if it has
+    one, else its own.
+    """
     coupon = _coupon(source)
     if coupon is None:
         return Discount(id=source.text("id"), duration="unknown")
     scope = coupon.opt_node("applies_to")
-    currency = coupon.opt_text("currency")
+    amounts, currency = coupon, coupon.opt_text("currency")
+    options = coupon.opt_node("currency_options")
+    option = None if options is None or not wanted else options.opt_node(wanted)
+    if option is not None:
+        amounts, currency = option, wanted
     return Discount(
         id=source.opt_text("id") or coupon.text("id"),
         duration=coupon.text("duration"),
         percent_off=_percent(coupon),
-        amount_off=coupon.opt_integer("amount_off"),
+        amount_off=amounts.opt_integer("amount_off"),
         currency=None if currency is None else currency.lower(),
         start=source.opt_integer("start"),
         end=source.opt_integer("end"),
@@ -175,32 +183,36 @@ def _products(scope: Node) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _resolved(entry: object, path: str, discounts: Mapping[str, Discount]) -> Discount:
+def _resolved(
+    entry: object, path: str, discounts: Mapping[str, Discount], currency: str | None
+) -> Discount:
     """Return a listed discount: the object itself, or what is known of its id."""
     if isinstance(entry, str):
         return discounts.get(entry) or Discount(id=entry, duration="unknown")
-    found = discount_from(node(entry, path))
+    found = discount_from(node(entry, path), currency)
     return discounts.get(found.id, found) if found.duration == "unknown" else found
 
 
 def discounts_of(
-    source: Node, discounts: Mapping[str, Discount]
+    source: Node, discounts: Mapping[str, Discount], currency: str | None = None
 ) -> tuple[Discount, ...]:
     """Return the discounts of a subscription or item, in their order.
 
     Before basil one discount stood inline in `discount`, later beside its id in
-    `discounts`. `discounts` (the argument) resolves ids.
+    `discounts`. `discounts` (the argument) resolves ids; amounts are in `currency`
+    where a coupon has one for it.
     """
     single = source.opt_node("discount")
     if single is not None:
-        inline = discount_from(single)
+        inline = discount_from(single, currency)
         discounts = {**discounts, inline.id: inline}
     listed = tuple(
-        _resolved(entry, path, discounts) for entry, path in source.entries("discounts")
+        _resolved(entry, path, discounts, currency)
+        for entry, path in source.entries("discounts")
     )
     if listed or single is None:
         return listed
-    return (discount_from(single),)
+    return (discount_from(single, currency),)
 
 
 def discount_index(
@@ -274,7 +286,8 @@ def _from_events(
 def _from_live(subscriptions: Iterable[Mapping[str, object]]) -> Iterator[Discount]:
     for number, fields in enumerate(subscriptions):
         subscription = node(fields, f"subscriptions[{number}]")
-        yield from discounts_of(subscription, {})
+        currency = (subscription.opt_text("currency") or "").lower()
+        yield from discounts_of(subscription, {}, currency)
         items = subscription.opt_node("items")
         for item in () if items is None else items.nodes("data"):
-            yield from discounts_of(item, {})
+            yield from discounts_of(item, {}, currency)

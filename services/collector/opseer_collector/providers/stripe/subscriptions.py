@@ -80,8 +80,8 @@ def subscription_from(fields: Mapping[str, object], known: Known) -> Subscriptio
         currency=currency,
         created=_created(source),
         items=_items(source, currency, known),
-        discounts=discounts_of(source, known.discounts),
-        customer_discounts=_customer_discounts(source),
+        discounts=discounts_of(source, known.discounts, currency),
+        customer_discounts=_customer_discounts(source, currency),
         start_date=source.opt_integer("start_date"),
         trial_start=source.opt_integer("trial_start"),
         trial_end=source.opt_integer("trial_end"),
@@ -122,13 +122,13 @@ def _currency(source: Node) -> str:
     return own.lower()
 
 
-def _customer_discounts(source: Node) -> tuple[Discount, ...]:
+def _customer_discounts(source: Node, currency: str) -> tuple[Discount, ...]:
     """Return the customer's own discount where the customer is expanded."""
     if not isinstance(source.fields.get("customer"), Mapping):
         return ()
     customer = source.opt_node("customer")
     found = None if customer is None else customer.opt_node("discount")
-    return () if found is None else (discount_from(found),)
+    return () if found is None else (discount_from(found, currency),)
 
 
 def _items(source: Node, currency: str, known: Known) -> tuple[Item, ...]:
@@ -139,7 +139,7 @@ def _items(source: Node, currency: str, known: Known) -> tuple[Item, ...]:
         if plan is None:
             raise ShapeError(source.at("items"), "an object")
         price = plan_from(plan, known.tiers)
-        return (_item(source, source, price, known),)
+        return (_item(source, source, price, known, currency),)
     lines = []
     for line in items.nodes("data"):
         price_at = line.opt_node("price")
@@ -149,7 +149,7 @@ def _items(source: Node, currency: str, known: Known) -> tuple[Item, ...]:
             else price_from(price_at, currency, known.tiers)
         )
         if price_found is not None:
-            lines.append(_item(line, source, price_found, known))
+            lines.append(_item(line, source, price_found, known, currency))
     return tuple(lines)
 
 
@@ -160,7 +160,7 @@ def _plan(line: Node, source: Node) -> Node:
     return plan
 
 
-def _item(line: Node, source: Node, price: Price, known: Known) -> Item:
+def _item(line: Node, source: Node, price: Price, known: Known, currency: str) -> Item:
     """Return one line. Where the plan is at the top, the line is the subscription."""
     item_id = line.text("id")
     quantity = line.opt_integer("quantity")
@@ -172,7 +172,9 @@ def _item(line: Node, source: Node, price: Price, known: Known) -> Item:
         id=item_id,
         price=price,
         quantity=None if price.usage_type == "metered" else quantity,
-        discounts=() if line is source else discounts_of(line, known.discounts),
+        discounts=()
+        if line is source
+        else discounts_of(line, known.discounts, currency),
         inclusive_tax=tax,
         tax_missing=tax_missing,
         usage_amount=usage[-1].amount if usage else None,

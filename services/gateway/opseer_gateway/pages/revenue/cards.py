@@ -233,7 +233,7 @@ def _beside(now: RevenueTotals) -> str:
 
 def _active(board: Board) -> Card:
     mrr = board.mrr
-    by_day = {one.date: one.active_subscriptions for one in board.snapshots}
+    by_day = {one.date: one.subscriptions for one in board.active}
     average = week_average(by_day, board.today)
     return Card(
         "active",
