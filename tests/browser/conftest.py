@@ -55,7 +55,8 @@ _ARGUMENTS = (
 )
 _AXE: Final = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 _FOUND = """
-async (rules) => (await axe.run(document, {...rules, resultTypes: ["violations"]}))
+async ([part, rules]) => (await axe.run(
+    document.querySelectorAll(part), {...rules, resultTypes: ["violations"]}))
   .violations
   .map(one => `${one.id}: ${one.nodes.map(node => node.target.join(" ")).join(", ")}`)
 """
@@ -256,11 +257,13 @@ class Visit:
         wide = self.page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
         return [f"{wide} px too wide"] if wide > 0 else []
 
-    def shut_out(self, rules: Mapping[str, object]) -> list[str]:
-        """Return what axe finds, grave or not; `rules` are options of its run."""
+    def shut_out(
+        self, rules: Mapping[str, object] | None = None, part: str = "html"
+    ) -> list[str]:
+        """Return what axe finds in `part`, grave or not; `rules` are its options."""
         assert _AXE.exists(), "no axe-core: make install builds the front end"
         self.page.evaluate(_AXE.read_text("utf-8"))
-        found: list[str] = self.page.evaluate(_FOUND, rules)
+        found: list[str] = self.page.evaluate(_FOUND, [part, rules or {}])
         return found
 
 

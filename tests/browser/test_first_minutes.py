@@ -114,11 +114,12 @@ def test_click_a_bar(open_window: Any, collected: Any, chart: str) -> None:
 
 def test_without_scripts(open_window: Any, collected: Any) -> None:
     """Without JavaScript the day is a link in a table, and disconnecting still asks."""
-    page: Page = open_window(collected, script=False).page
-    page.goto(f"{page.url.rpartition('/dashboard')[0]}/dashboard/revenue/stripe")
+    visit = open_window(collected, script=False)
+    page: Page = visit.page
+    visit.go("/dashboard/revenue/stripe")
     page.locator("table tbody th a:visible").first.click()
     expect(page).to_have_url(re.compile(r"/dashboard/revenue/stripe/20\d\d-"))
-    page.goto(f"{page.url.partition('/dashboard')[0]}{CHANNEL}/disconnect")
+    visit.go(f"{CHANNEL}/disconnect")
     expect(page.get_by_role("button", name="Disconnect")).to_be_visible()
     expect(page.locator("[data-copy]")).to_have_count(0)
 

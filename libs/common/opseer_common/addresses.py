@@ -11,6 +11,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_PROTOCOLS: Final = ipaddress.IPv4Network("192.0.0.0/24")
+"""For protocols of the IETF: Python calls a few of them global."""
 _CARRIED: Final = 0xFFFFFFFF
 
 
@@ -29,7 +31,9 @@ def is_public(address: str) -> bool:
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and (carried := _carried(address)):
         return _is_public(carried)
-    return address.is_global and not address.is_multicast
+    if address in _PROTOCOLS:
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:

@@ -16,6 +16,7 @@ from opseer_notifier.senders.outbound import (
     GuardedResolver,
     InsideError,
     Outbound,
+    Reply,
     SendError,
 )
 
@@ -121,6 +122,25 @@ async def test_what_was_resolved_is_connected_to(
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", inside)
     with pytest.raises(InsideError):
         await GuardedResolver().resolve("example.com", 443)
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "seconds"),
+    [
+        ("120", None, 120),
+        ("999999999999", None, 86_400),
+        ("Tue, 24 Nov 2026 09:02:00 GMT", "Tue, 24 Nov 2026 09:00:00 GMT", 120),
+        ("Tue, 24 Nov 2026 08:00:00 GMT", "Tue, 24 Nov 2026 09:00:00 GMT", 0),
+        ("Tue, 24 Nov 2026 09:02:00 GMT", None, None),
+        ("Tue, 24 Nov 2026 09:02:00 GMT", "soon", None),
+        ("-1", None, None),
+        ("", "Tue, 24 Nov 2026 09:00:00 GMT", None),
+    ],
+)
+def test_when_to_try_again(value: str, date: str | None, seconds: int | None) -> None:
+    """In seconds, or as an instant by the clock of who says it; a day at most."""
+    headers = {"Retry-After": value} | ({} if date is None else {"Date": date})
+    assert Reply(429, headers, b"").retry_after == seconds
 
 
 async def test_redirects_are_answers(opened: Outbound, server: str) -> None:

@@ -16,12 +16,14 @@ from typing_extensions import override
 
 from opseer_common.contracts import Source
 from opseer_common.contracts.daily_report import DailyReport
+from opseer_common.rendering import Line
 from opseer_common.testing.receivers import (
     discord_faults,
     slack_faults,
     telegram_faults,
 )
-from opseer_notifier.domain.letter import Letter, daily_letter
+from opseer_notifier.domain.letter import Letter, Section, daily_letter
+from opseer_notifier.domain.movement import Change, movement_letter, movement_of
 from opseer_notifier.domain.renderers.discord import discord
 from opseer_notifier.domain.renderers.mail import mail
 from opseer_notifier.domain.renderers.plain import plain
@@ -119,6 +121,31 @@ def test_slack_takes_the_largest(huge: Letter) -> None:
     text = json.dumps(body)
     assert "<!channel>" not in text
     assert "There is more than fits here." in text
+
+
+@pytest.mark.parametrize("size", [1, 5_000])
+def test_a_customers_name_is_one_line_of_a_message(size: int) -> None:
+    """A customer chooses it: no rows, no commands, no turned text, no full message."""
+    name = "Eve\r\nNew\t▲ $999\x1b[2J\u202e" * size
+    change = Change(AT.date(), "sub_1", "Pro", "churned", -500, name)
+    movement = movement_of("stripe", "usd", "", [change] * 20, 0)
+    assert movement is not None
+    letter = movement_letter(movement, AT)
+    notes = {row.note for row in letter.sections[0].rows}
+    assert len(notes) == 1
+    [note] = notes
+    assert note.startswith("Eve New ▲ $999 [2J")
+    assert note.isprintable()
+    assert len(note) < 120
+    assert slack_faults(slack(letter)) == []
+    assert "There is more" not in json.dumps(slack(letter))
+
+
+def test_a_field_of_slack_is_cut() -> None:
+    """At less than the 2,000 characters that a field may have."""
+    row = Line("Label", "▲ 1", "x" * 4_000, "good")
+    letter = Letter("notice", "Title", "", AT, sections=(Section("Rows", (row,)),))
+    assert slack_faults(slack(letter)) == []
 
 
 def test_discord_takes_the_largest(huge: Letter) -> None:

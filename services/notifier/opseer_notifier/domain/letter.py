@@ -108,6 +108,15 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def one_line(text: str, most: int) -> str:
+    """Return what somebody else chose, such as a name, as one line of a message.
+
+    Without line breaks, control characters and changes of direction.
+    """
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    return shortened(" ".join(printable.split()), most)
+
+
 def in_parts(rows: Sequence[Line], size: int) -> list[Sequence[Line]]:
     """Split rows into parts of at most `size`."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]

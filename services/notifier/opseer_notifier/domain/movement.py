@@ -10,9 +10,10 @@ import msgspec
 
 from opseer_common.contracts.message import Source
 from opseer_common.rendering import CHANNELS, ENGLISH, Line, day_text, money_text
-from opseer_notifier.domain.letter import Letter, Section
+from opseer_notifier.domain.letter import Letter, Section, one_line
 
 SHOWN: Final = 20
+_LONGEST: Final = 80
 _TOLD: Final = {
     "new": ("New", "▲", "good"),
     "churned": ("Churned", "▼", "bad"),
@@ -107,7 +108,9 @@ def _row(change: Change, currency: str, locale: str) -> Line:
         label=label,
         value=f"{arrow} {size}",
         note=" · ".join(
-            filter(None, (change.customer, change.plan, change.subscription_id))
+            one_line(one, _LONGEST)
+            for one in (change.customer, change.plan, change.subscription_id)
+            if one
         ),
         mood="good" if mood == "good" else "bad",
     )

@@ -95,6 +95,8 @@ def _judged(error: Exception) -> Outcome:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         error = error.recipients[0]
     words = f"the mail server: {_words(error)}"
+    if isinstance(error, aiosmtplib.SMTPNotSupported):
+        return Refused("MAIL_REFUSED", words)
     if not isinstance(error, aiosmtplib.SMTPResponseException):
         # It may have taken the mail before it fell silent.
         return Unknown("NO_ANSWER", words)

@@ -10,6 +10,8 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from math import ceil
 from typing import Final
 
 import aiohttp
@@ -58,11 +60,20 @@ class Reply:
 
     @property
     def retry_after(self) -> int | None:
-        """The seconds that the header Retry-After asks for, a day at most."""
+        """The seconds that the header Retry-After asks for, a day at most.
+
+        An instant in it is one of the answering server's clock (RFC 9110, 10.2.3).
+        """
         value = self.headers.get("Retry-After", "").strip()
         if value.isascii() and value.isdigit():
             return min(int(value[:9]), _HIGHEST_DELAY)
-        return None
+        try:
+            then = parsedate_to_datetime(value)
+            answered = parsedate_to_datetime(self.headers.get("Date", ""))
+            wanted = ceil((then - answered).total_seconds())
+        except (ValueError, TypeError):
+            return None
+        return max(0, min(wanted, _HIGHEST_DELAY))
 
 
 class GuardedResolver(AbstractResolver):

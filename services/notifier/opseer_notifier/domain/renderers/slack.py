@@ -15,6 +15,7 @@ from opseer_notifier.domain.renderers.plain import summary
 
 _HEADER = 150
 _TEXT = 2_900
+_FIELD = 1_900
 _FIELDS = 10
 _BLOCKS = 45
 _TOTAL = 11_000
@@ -50,7 +51,7 @@ def _section(section: Section) -> list[dict[str, Any]]:
     """Return the blocks of a section: ten rows in each."""
     name = _mrkdwn(f"*{escaped(section.heading)}*")
     blocks: list[dict[str, Any]] = [
-        {"type": "section", "fields": [_mrkdwn(_row(row)) for row in part]}
+        {"type": "section", "fields": [_mrkdwn(_row(row), _FIELD) for row in part]}
         for part in in_parts(section.rows, _FIELDS)
     ] or [{"type": "section"}]
     blocks[0]["text"] = name
@@ -65,8 +66,8 @@ def _row(row: Line) -> str:
     return f"{text}\n{escaped(row.note)}" if row.note else text
 
 
-def _mrkdwn(text: str) -> dict[str, str]:
-    return {"type": "mrkdwn", "text": shortened(text, _TEXT)}
+def _mrkdwn(text: str, most: int = _TEXT) -> dict[str, str]:
+    return {"type": "mrkdwn", "text": shortened(text, most)}
 
 
 def _context(text: str) -> dict[str, Any]:
