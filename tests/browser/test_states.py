@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 REVENUE: Final = "/dashboard/revenue/stripe"
 CHANNEL: Final = "/dashboard/integrations/stripe"
-SAID: Final = "main .title, main .notice, main .cards, main section.card"
+SAID: Final = ".title, .notice, .cards, [aria-label=Connection], .permissions"
 PHONE: Final = {"width": 390, "height": 844}
 DESKTOP: Final = {"width": 1180, "height": 900}
 

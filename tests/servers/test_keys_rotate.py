@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from opseer_cli.credentials import Credentials
 from opseer_cli.main import commands
+from opseer_cli.rotation import Pair, add_key
 from opseer_collector.store import sealing_keys
 from opseer_common import sealing
 from opseer_common.contracts.destination import SlackAddress
@@ -186,13 +187,7 @@ async def test_destinations_are_sealed_anew_as_well(
     Going on with one that is done changes nothing.
     """
     notifier = RingFile(credentials.delivery_key)
-    gateway = await Database.connect(stored.login_url("gateway"))
-    written = Alerts(gateway, notifier.ring)
-    owner = (ACCOUNTS[0], await written.user(ACCOUNTS[0]))
-    address = SlackAddress("https://hooks.slack.com/services/T0/B0/x")
-    made = await written.destination(owner, "slack", address)
-    await gateway.close()
-    place = SealedFor(owner[0], str(made), 1, DESTINATION)
+    place = await a_destination(stored, notifier)
     before = notifier.open(await sealed_destination(stored), place).reveal()
     refused = await opseer("keys", "remove", "1", "--delivery")
     assert "the one in use" in str(refused.exception)
@@ -204,8 +199,24 @@ async def test_destinations_are_sealed_anew_as_well(
     assert PublicFile(credentials.delivery_public).key.key_id == 2
     assert (await opseer("keys", "rotate", "--resume")).exit_code == 0
     assert await sealed_destination(stored) == record
+    add_key(Pair(credentials.delivery_key, credentials.delivery_public))
+    needed = await opseer("keys", "remove", "2", "--delivery")
+    assert "1 destinations are sealed to" in str(needed.exception)
+    assert (await opseer("keys", "rotate", "--resume")).exit_code == 0
+    assert (await opseer("keys", "remove", "2", "--delivery")).exit_code == 0
     assert (await opseer("keys", "remove", "1", "--delivery")).exit_code == 0
-    assert set(RingFile(credentials.delivery_key).ring.keys) == {2}
+    assert set(RingFile(credentials.delivery_key).ring.keys) == {3}
+
+
+async def a_destination(stored: FreshDatabase, keys: RingFile) -> SealedFor:
+    """Add a destination, and return what its record is bound to."""
+    gateway = await Database.connect(stored.login_url("gateway"))
+    written = Alerts(gateway, keys.ring)
+    owner = (ACCOUNTS[0], await written.user(ACCOUNTS[0]))
+    address = SlackAddress("https://hooks.slack.com/services/T0/B0/x")
+    made = await written.destination(owner, "slack", address)
+    await gateway.close()
+    return SealedFor(owner[0], str(made), 1, DESTINATION)
 
 
 async def sealed_destination(stored: FreshDatabase) -> bytes:

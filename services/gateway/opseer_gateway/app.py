@@ -128,6 +128,8 @@ class _Parts:
     trends: Trends
     alerts: AlertSettings
     sessions: Sessions
+    assets: Assets
+    renderer: Renderer
     remembered: Remembered
     kept: Kept
     origins: Origins
@@ -153,6 +155,7 @@ def application(
             parts.kept.repeats,
             metrics.middleware,
             problems,
+            parts.renderer.nowhere,
             parts.origins.middleware,
             parts.remembered.middleware,
             parts.kept.middleware,
@@ -185,6 +188,7 @@ def _parts(
     )
     remembered = Remembered(entrance)
     sessions = Sessions(remembered, secure=settings.secure)
+    assets = Assets()
     connection_store = ConnectionStore(database)
     connections = Connections(
         connection_store,
@@ -204,6 +208,8 @@ def _parts(
         trends=Trends(TrendStore(database), utc_now),
         alerts=_alerts(settings, database),
         sessions=sessions,
+        assets=assets,
+        renderer=Renderer(sessions, assets),
         remembered=remembered,
         kept=Kept(sessions, FreshnessStore(database).tag, metrics.count),
         origins=Origins(settings.public_url, settings.trusted_proxies),
@@ -260,8 +266,8 @@ def _api(parts: _Parts) -> list[Route]:
 def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
     """Return the routes of the pages; `api` is the OpenAPI document."""
     sessions, origins, connections = parts.sessions, parts.origins, parts.connections
-    reading, assets = parts.reading, Assets()
-    renderer, frames = Renderer(sessions, assets), Frames(reading, utc_now)
+    reading, renderer = parts.reading, parts.renderer
+    frames = Frames(reading, utc_now)
     channels = Channels(connections, reading, utc_now)
     doors = Doors(sessions, origins, renderer, frames)
     boards = Boards(parts.store, utc_now)
@@ -283,7 +289,7 @@ def _pages(parts: _Parts, api: Mapping[str, Any]) -> list[Route]:
         *EntrancePages(parts.entrance, sessions, origins, renderer).routes(),
         *HistoryPages(parts.trends, reading, sessions, renderer, frames).routes(),
         *parts.kept.routes(revenue),
-        *assets.routes(),
+        *parts.assets.routes(),
     ]
 
 

@@ -137,6 +137,39 @@ def test_a_price_in_the_subscriptions_currency() -> None:
     assert bare.currency == "usd"
 
 
+def test_an_amount_off_in_the_subscriptions_currency() -> None:
+    """A coupon takes off its amount for the currency; its own where it has none."""
+    coupon = {
+        "id": "five_off",
+        "duration": "forever",
+        "percent_off": None,
+        "amount_off": 500,
+        "currency": "usd",
+        "currency_options": {"eur": {"amount_off": 400}},
+    }
+    shown = {"id": "di_1", "coupon": coupon}
+    fields = {
+        **_BASIL,
+        "customer": {"id": "cus_1", "discount": shown},
+        "discounts": [shown],
+        "items": _listed(_line(price=PRICE, discounts=[shown])),
+    }
+    for currency, expected in (
+        ("eur", (400, "eur")),
+        ("usd", (500, "usd")),
+        ("gbp", (500, "usd")),
+    ):
+        found = _read({**fields, "currency": currency})
+        for one in (
+            *found.discounts,
+            *found.customer_discounts,
+            *found.items[0].discounts,
+        ):
+            assert (one.amount_off, one.currency) == expected
+    index = discount_index([{**fields, "currency": "EUR"}], [], {})
+    assert index["di_1"].amount_off == 400
+
+
 def test_inclusive_taxes_are_summed() -> None:
     """An item's own rates replace the subscription's default ones."""
     inside = [

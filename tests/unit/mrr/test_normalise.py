@@ -132,6 +132,37 @@ def test_an_unknown_discount_is_said(subscription: Build) -> None:
     assert (found.total, found.reason) == (1000, "MISSED_EVENT")
 
 
+_EURO_OFF = Discount(id="di_1", duration="forever", amount_off=300, currency="eur")
+
+
+def test_an_amount_off_in_another_currency_is_said(subscription: Build) -> None:
+    """A coupon on the subscription has an amount in its currency: it is not shown."""
+    one = subscription(discounts=(_EURO_OFF,))
+    found = worth(one, _STRIPE, _AT)
+    assert (found.total, found.reason) == (1000, "MISSED_EVENT")
+    one = subscription(item={"discounts": (_EURO_OFF,)})
+    found = worth(one, _STRIPE, _AT)
+    assert (found.total, found.reason) == (1000, "MISSED_EVENT")
+
+
+def test_a_customers_amount_off_in_another_currency_is_none(
+    subscription: Build,
+) -> None:
+    """A coupon of the customer's does not apply to what is paid in another currency."""
+    found = worth(subscription(customer_discounts=(_EURO_OFF,)), _STRIPE, _AT)
+    assert (found.total, found.reason) == (1000, None)
+
+
+def test_an_amount_off_that_is_not_subtracted_need_not_be_known(
+    subscription: Build,
+) -> None:
+    """What the policy leaves out leaves nothing open; what it subtracts does."""
+    once = Discount(id="di_1", duration="once", amount_off=300, currency="eur")
+    one = subscription(discounts=(once,))
+    assert worth(one, _STRIPE, _AT).reason is None
+    assert worth(one, Policy(discounts="all"), _AT).reason == "MISSED_EVENT"
+
+
 @pytest.mark.parametrize(
     ("discounts", "monthly"),
     [

@@ -66,12 +66,13 @@ class Mailbox:
 
 
 @pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    """Return a mail server."""
+async def mailbox(request: pytest.FixtureRequest) -> AsyncIterator[Mailbox]:
+    """Return a mail server; one with `param` False takes no address beyond ASCII."""
     found = Mailbox()
     loop = asyncio.get_running_loop()
+    utf8 = getattr(request, "param", True)
     server = await loop.create_server(
-        lambda: SMTP(found, enable_SMTPUTF8=True, loop=loop), HOST, 0
+        lambda: SMTP(found, enable_SMTPUTF8=utf8, loop=loop), HOST, 0
     )
     found.url = f"smtp://{HOST}:{server.sockets[0].getsockname()[1]}"
     yield found
@@ -106,6 +107,14 @@ async def test_text_and_html_under_the_deliverys_id(mailbox: Mailbox) -> None:
     text = message.get_body(("plain",))
     assert text is not None
     assert text.get_content().splitlines()[:3] == [TITLE, "", "Words."]
+
+
+@pytest.mark.parametrize("mailbox", [False], indirect=True)
+async def test_an_address_that_the_server_cannot_take(mailbox: Mailbox) -> None:
+    """Nothing was sent, and it never will be: that is said, and not tried again."""
+    parcel = replace(PARCEL, address=EmailAddress("jürgen@example.com", "token"))
+    assert isinstance(await sender(mailbox).send(parcel), Refused)
+    assert mailbox.taken == []
 
 
 async def test_one_click_needs_https(mailbox: Mailbox) -> None:

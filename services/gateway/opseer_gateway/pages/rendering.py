@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ import jinja2
 from aiohttp import web
 
 from opseer_common.errors import RefusedError
-from opseer_gateway.domain.refusals import UNAUTHENTICATED, WaitError
+from opseer_gateway.domain.refusals import UNAUTHENTICATED, WaitError, not_found
 from opseer_gateway.pages.assets import Assets
 from opseer_gateway.pages.frame import Frame
 from opseer_gateway.web.origins import FORM_TYPE
@@ -96,6 +97,37 @@ class Renderer:
                 return self.page(request, "refused", error=error)
 
         return guarded
+
+    @property
+    def nowhere(
+        self,
+    ) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+        """The middleware that shows whoever browses to no address of ours a page.
+
+        It is the page of what is not the visitor's: nobody can tell one from the other.
+        """
+
+        @web.middleware
+        async def answered(
+            request: web.Request, handler: Handler
+        ) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPNotFound:
+                if not _browses(request):
+                    raise
+                return self.page(request, "refused", error=not_found())
+
+        return answered
+
+
+def _browses(request: web.Request) -> bool:
+    """Tell a browser that opens a page from everything else."""
+    return (
+        request.method == "GET"
+        and "text/html" in request.headers.get("Accept", "")
+        and not request.path.startswith("/api/")
+    )
 
 
 def see(path: str) -> web.Response:

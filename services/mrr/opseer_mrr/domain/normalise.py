@@ -324,7 +324,7 @@ def _has_unknown_coupon(subscription: Subscription, policy: Policy, at: int) -> 
     own = [one for item in subscription.items for one in item.discounts]
     listed = [*applied(subscription, at), *own]
     return any(one.duration == "unknown" for one in listed) or any(
-        one.amount_off is not None and one.currency != subscription.currency
+        one.percent_off is None and one.currency != subscription.currency
         for one in (*subscription.discounts, *own)
         if in_force(one, policy, at)
     )
