@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 REVENUE: Final = "/dashboard/revenue/stripe"
 CHANNEL: Final = "/dashboard/integrations/stripe"
 SAID: Final = ".title, .notice, .cards, [aria-label=Connection], .permissions"
-PHONE: Final = {"width": 390, "height": 844}
-DESKTOP: Final = {"width": 1180, "height": 900}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+DESKTOP: Final[ViewportSize] = {"width": 1180, "height": 900}
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,28 @@ async def test_pages_are_plain(entered: Browser) -> None:
         assert css.headers["Content-Type"].startswith("text/css")
 
 
+async def test_address_of_nothing(entered: Browser) -> None:
+    """Rule: who browses to nothing sees a page that leads back, and only who browses.
+
+    It is the page of a channel that is none; a client of the API gets a problem.
+    """
+    browsing = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = await entered.send("GET", "/dashboard/nothing", headers=browsing)
+    assert page.status == 404
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert 'href="/dashboard"' in page.text
+    other = await entered.send("GET", "/dashboard/revenue/nothing", headers=browsing)
+    assert (other.status, other.text) == (page.status, page.text)
+    for method, path, headers in (
+        ("GET", "/dashboard/nothing", {"Accept": "*/*"}),
+        ("POST", "/dashboard/nothing", browsing),
+        ("GET", "/api/v1/nothing", browsing),
+    ):
+        answer = await entered.send(method, path, headers=headers)
+        assert answer.status == 404
+        assert answer.headers["Content-Type"].startswith("application/problem+json")
+
+
 async def test_sign_in_link(gateway: RunningGateway, browser: Browser) -> None:
     """A one-time link: looking does not use it up, its button works once."""
     demo = await ensure_demo_account(gateway.admin_url, clock=utc_now)

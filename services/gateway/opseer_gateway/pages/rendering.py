@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import jinja2
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from opseer_common.errors import RefusedError
 from opseer_gateway.domain.refusals import UNAUTHENTICATED, WaitError, not_found
@@ -99,9 +99,7 @@ class Renderer:
         return guarded
 
     @property
-    def nowhere(
-        self,
-    ) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def nowhere(self) -> Middleware:
         """The middleware that shows whoever browses to no address of ours a page.
 
         It is the page of what is not the visitor's: nobody can tell one from the other.

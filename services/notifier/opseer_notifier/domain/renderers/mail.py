@@ -13,6 +13,7 @@ _SUBJECT = 150
 _FONT = "font-family:-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif"
 _COLOURS = {"good": "#1a7f37", "bad": "#b42318", "even": "#57606a"}
 _CELL = "padding:6px 12px 6px 0;border-bottom:1px solid #e5e7eb"
+_LABEL = "font-weight:400;white-space:nowrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _section(section: Section) -> str:
 def _row(row: Line) -> str:
     colour = _COLOURS[row.mood]
     return (
-        f'<tr><th align="left" scope="row" style="{_CELL};font-weight:400">'
+        f'<tr><th align="left" scope="row" style="{_CELL};{_LABEL}">'
         f"{escape(row.label)}</th>"
         f'<td align="right" style="{_CELL};font-weight:600">{escape(row.value)}</td>'
         f'<td style="{_CELL};color:{colour}">{escape(row.note)}</td></tr>\n'
