@@ -108,6 +108,29 @@ def test_states(open_window: Any, troubled: Any, keep: Any, name: str) -> None:
     assert (visit.complaints, visit.violations()) == ([], [])
 
 
+def test_estimated_days(open_window: Any, system: Any, keep: Any) -> None:
+    """Days that invoices tell stand before the exact ones, and are called estimated."""
+    person = system.sign_up()
+    person.connect()
+    visit = open_window(person)
+    visit.go(f"{REVENUE}/history")
+    page: Page = visit.page
+    page.get_by_role("button", name="Estimate older history from invoices").click()
+    plot = page.locator("[data-chart=trend] svg")
+    expect(plot).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Estimate again")).to_be_enabled()
+    expect(page.get_by_text("exact since")).to_be_visible()
+    keep(page, "estimated-history-light")
+    page.locator("summary").press("Enter")
+    kinds = page.locator("tbody tr td:last-child").all_text_contents()
+    assert sorted(set(kinds)) == ["estimated", "exact"]
+    assert visit.shut_out() == []
+    page.set_viewport_size(PHONE)
+    assert visit.too_wide() == []
+    keep(page, "estimated-history-phone")
+    assert (visit.complaints, visit.violations()) == ([], [])
+
+
 def _store(person: Any, state: State) -> None:
     """Make the rows of the person's Stripe those of `state`, all of them."""
     person.system.execute(
