@@ -12,6 +12,7 @@ Fetch = Callable[[str], Json | None]
 """Returns the object of an id, None for one nobody may expand."""
 
 _LOOSE = frozenset({"tiers", "currency_options"})
+_OF_COUPONS = frozenset({"applies_to", "currency_options"})
 
 
 Tiers = Callable[[str], list[Json]]
@@ -45,6 +46,9 @@ class _Walk:
         step, rest = steps[0], steps[1:]
         if step in _LOOSE and "unit_amount" in target:
             self._open_price(target, step)
+            return
+        if step in _OF_COUPONS and target.get("object") == "coupon":
+            target[step] = None  # none is for some products, or has other amounts
             return
         if step not in target:
             raise bad_parameter(

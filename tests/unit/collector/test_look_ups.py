@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiohttp import web
 from tests.unit.collector.test_billing import (
     AT,
     NOW,
@@ -77,6 +78,76 @@ async def test_invoices_of_many_come_from_their_list(
         None,
         "sub_20",
     ]
+
+
+def mixed(number: int, coupon: str, products: int = 2) -> dict[str, Any]:
+    """Return a subscription of some products with a coupon on all of it."""
+    items = [
+        item(n, price=price(id=f"price_{n}", product=f"prod_{n}"))
+        for n in range(products)
+    ]
+    discount = {
+        "id": f"di_{number}",
+        "coupon": {"id": coupon, "duration": "forever", "percent_off": 50},
+    }
+    return subscription(*items, id=f"sub_{number}", discounts=[discount])
+
+
+async def test_what_a_coupon_is_for_is_looked_up_where_it_matters(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """Once for each coupon of what sells several products; lists leave it out."""
+
+    def one(request: web.Request) -> Any:
+        shown = mixed(1, "some")
+        shown["discounts"][0]["coupon"]["applies_to"] = {"products": ["prod_1"]}
+        return shown
+
+    live = [mixed(1, "some"), mixed(2, "some"), mixed(3, "single", products=1)]
+    paths = Paths(subscriptions=live, subscriptions_sub_1=one)
+    stripe.answers.append(paths)
+    reading = billing(client)
+    await reading.read_live()
+    found = (await reading.normalised()).subscriptions
+    scopes = [each.discounts[0].applies_to for each in found]
+    assert scopes == [("prod_1",), ("prod_1",), None]
+    assert [asked.path for asked in paths.asked[1:]] == ["/v1/subscriptions/sub_1"]
+    asked = paths.asked[1].query.getall("expand[]")
+    assert asked == ["discounts.coupon.applies_to", "discounts.coupon.currency_options"]
+
+
+async def test_a_coupons_amount_in_another_currency_is_looked_up(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """5 USD off are 4 EUR off for who pays in euros."""
+
+    def coupon(**more: Any) -> dict[str, Any]:
+        terms = {"id": "five", "duration": "forever", "amount_off": 500}
+        discount = {"id": "di_1", "coupon": {**terms, "currency": "usd", **more}}
+        euros = item(price=price(currency="eur"))
+        return subscription(euros, currency="eur", discounts=[discount])
+
+    told = coupon(currency_options={"eur": {"amount_off": 400}})
+    stripe.answers.append(Paths(subscriptions=[coupon()], subscriptions_sub_1=told))
+    reading = billing(client)
+    await reading.read_live()
+    [found] = (await reading.normalised()).subscriptions
+    [discount] = found.discounts
+    assert (discount.amount_off, discount.currency) == (400, "eur")
+
+
+async def test_a_coupon_whose_products_are_not_told_is_for_all(
+    stripe: StandIn, client: StripeClient
+) -> None:
+    """A refusal of the look-up takes nothing else away."""
+    stripe.answers.append(
+        Paths(subscriptions=[mixed(1, "some")], subscriptions_sub_1="coupon_read")
+    )
+    reading = billing(client)
+    await reading.read_live()
+    [found] = (await reading.normalised()).subscriptions
+    assert found.discounts[0].percent_off == "50"
+    assert found.discounts[0].applies_to is None
 
 
 def ended(number: int, age: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from opseer_collector.domain.fetching import Request
 from opseer_collector.domain.records import Batch, Quarantined
 from opseer_collector.providers.attempts import PermissionMissingError, UnreadableError
 from opseer_collector.providers.stripe.client import Place, StripeClient
+from opseer_collector.providers.stripe.coupons import complete_coupons
 from opseer_collector.providers.stripe.customer_discounts import (
     by_customer,
     changes_of,
@@ -229,6 +230,8 @@ class Billing:
         for row in gone:
             found.aside += await follow_items(self._client, self._reader, row)
         fill(found.events, [*found.live, *gone])
+        told_elsewhere = [*found.events, *found.ended]
+        await complete_coupons(self._client, found.live, told_elsewhere)
         shown = [*found.live, *_objects(found.events)]
         invoices = Invoices(self._client, self._request.now)
         billed = await invoices.read([*found.live, *_deleted(found.events)])
