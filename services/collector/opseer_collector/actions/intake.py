@@ -16,7 +16,7 @@ from opseer_common.contracts import CollectionProgressed
 _ANNOUNCE_SECONDS: Final = 0.5
 _PREVIEW_SECONDS: Final = 4.0
 _PREVIEW_PAUSE: Final = 9
-_GATHER_SECONDS: Final = 0.1
+_GATHER_SECONDS: Final = 0.15
 _DAILY_LISTS: Final = ("balance_transactions", "charges")
 
 

@@ -145,16 +145,17 @@ class Rows:
         """Store a batch. Overtaken where the claim is not ours any more."""
         async with fenced(self._database, claim, alone=False) as connection:
             for given in _rounds(batch.transactions):
-                for statement in (_CLASHING, _TRANSACTIONS):
-                    await connection.execute(statement, *_of(claim), _json(given))
-            for statement, rows in (
+                rows = _json(given)
+                await connection.execute(_CLASHING, *_of(claim), rows)
+                await connection.execute(_TRANSACTIONS, *_of(claim), rows)
+            for statement, unique in (
                 (_CHARGES, {row.id: row for row in batch.charges}),
                 (_DISPUTES, {row.id: row for row in batch.disputes}),
                 (_REFUNDS, {row.id: row for row in batch.refunds}),
             ):
-                if rows:
+                if unique:
                     await connection.execute(
-                        statement, *_of(claim), _json([*rows.values()])
+                        statement, *_of(claim), _json([*unique.values()])
                     )
             names = _columns(_unique(batch.names, ("kind", "id")), _NAME_FIELDS)
             await _run(connection, _NAMES, claim, names)

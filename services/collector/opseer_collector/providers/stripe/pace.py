@@ -15,7 +15,7 @@ PER_ENDPOINT: Final = 25
 """Stripe's limit for one endpoint (source: docs.stripe.com/rate-limits)."""
 ALL: Final = ""
 """The name under which the rate over all endpoints is remembered."""
-_MARGIN: Final = 1.03
+_MARGIN: Final = 1.02
 """Calls may arrive closer together than they were sent."""
 _LOWERED: Final = 0.85
 _LOWEST: Final = 1.0
